@@ -1,0 +1,137 @@
+"""References: the URI of one value in a store, split the way operators write it.
+
+    SCHEME://PATH[?PARAMS][#/FRAGMENT]
+
+`urllib.parse.urlsplit` is of no use here: it lower-cases, takes the first path segment for a host with a port, chokes on ``[``
+and reads ``+`` as a space. An ARN or a Kubernetes name goes through this splitter as it is written.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote_to_bytes
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_BAD_POINTER = re.compile(r"~(?![01])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_BRACE = re.compile(r"\{\{|\}\}|\{|\}")
+
+# What may stand unescaped in each part when a reference is written out; "%" and what would end the part may not.
+_PATH_SAFE = "/:@!$&'()*+,;=[]|^~ <>\"`\\"
+_PARAM_SAFE = "/:@!$'()*+,;[]|^~?<>\"`\\"
+_FRAGMENT_SAFE = _PATH_SAFE + "?#"
+
+
+class InvalidReference(ValueError):
+    """A reference that cannot be read; the message says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The address of one value in a store.
+
+    Attributes:
+        scheme: What chooses the provider: ``vault``.
+        path: Where in the store, percent-decoded once: ``secret/myservice``.
+        params: Name and value of each parameter, decoded, sorted by name: ``(("version", "3"),)``.
+        fragment: A JSON Pointer (RFC 6901) into the payload, ``""`` for the whole of it. Providers never see one.
+    """
+
+    scheme: str
+    path: str
+    params: tuple[tuple[str, str], ...] = ()
+    fragment: str = ""
+
+    def param(self, name: str) -> str | None:
+        """The value of a parameter, or None where the reference does not have it."""
+        return dict(self.params).get(name)
+
+    def __str__(self) -> str:
+        text = f"{self.scheme}://{_escape(self.path, _PATH_SAFE)}"
+        if self.params:
+            text += "?" + "&".join(f"{_escape(k, _PARAM_SAFE)}={_escape(v, _PARAM_SAFE)}" for k, v in self.params)
+        if self.fragment:
+            text += "#" + _escape(self.fragment, _FRAGMENT_SAFE)
+        return text
+
+
+def parse_reference(text: str) -> Reference:
+    """Split a reference as it is written in code.
+
+    Args:
+        text: ``SCHEME://PATH[?PARAMS][#/FRAGMENT]``. Each part is percent-decoded once; ``#password`` means ``#/password``.
+
+    Raises:
+        InvalidReference: It has no scheme or path, a broken escape, a control character, an empty, ``.`` or ``..`` segment,
+            a parameter without a name or value or given twice, or a fragment that is no JSON Pointer.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        raise InvalidReference("no '://' in it; a reference looks like vault://secret/app#/password")
+    if not _SCHEME.match(scheme):
+        raise InvalidReference("the scheme before '://' must be lower-case letters, digits, '+', '.' or '-'")
+    rest, _, raw_fragment = rest.partition("#")
+    raw_path, _, raw_params = rest.partition("?")
+    path = _decode(raw_path)
+    _check_segments(path)
+    return Reference(scheme, path, _params(raw_params), _pointer(_decode(raw_fragment)))
+
+
+def unescape_braces(text: str) -> str:
+    """Turn the doubled braces of a reference in code into literal ones.
+
+    Raises:
+        InvalidReference: A brace stands alone.
+    """
+
+    def single(match: re.Match[str]) -> str:
+        if len(match[0]) == 1:
+            raise InvalidReference("a literal brace is written twice: '{{' or '}}'")
+        return match[0][0]
+
+    return _BRACE.sub(single, text)
+
+
+def _decode(part: str) -> str:
+    if _BAD_ESCAPE.search(part):
+        raise InvalidReference("a '%' that is not followed by two hexadecimal digits; write a literal one as %25")
+    try:
+        decoded = unquote_to_bytes(part).decode()
+    except UnicodeError:
+        raise InvalidReference("its percent-escapes are not UTF-8") from None
+    if _CONTROL.search(decoded):
+        raise InvalidReference("a control character in it")
+    return decoded
+
+
+def _check_segments(path: str) -> None:
+    if not path.strip("/"):
+        raise InvalidReference("nothing behind '://'; name the value's path in the store")
+    segments = path.removeprefix("/").removesuffix("/").split("/")
+    if "" in segments:
+        raise InvalidReference("an empty segment ('//') in the path")
+    if "." in segments or ".." in segments:
+        raise InvalidReference("a '.' or '..' segment in the path; write the path itself")
+
+
+def _params(raw: str) -> tuple[tuple[str, str], ...]:
+    params: dict[str, str] = {}
+    for pair in raw.split("&") if raw else ():
+        raw_name, _, raw_value = pair.partition("=")
+        name, value = _decode(raw_name), _decode(raw_value)
+        if not name or not value:
+            raise InvalidReference("a parameter without a name or a value; write ?name=value")
+        if name in params:
+            raise InvalidReference(f"the parameter {name!r} stands twice")
+        params[name] = value
+    return tuple(sorted(params.items()))
+
+
+def _pointer(fragment: str) -> str:
+    if _BAD_POINTER.search(fragment):
+        raise InvalidReference("a '~' in the fragment must be written ~0, and a '/' inside a key ~1 (RFC 6901)")
+    return fragment if not fragment or fragment.startswith("/") else f"/{fragment}"
+
+
+def _escape(part: str, safe: str) -> str:
+    return quote(part, safe=safe)
