@@ -9,7 +9,7 @@ A provider may also have:
 - ``parameters``, a frozenset of the parameter names that its references take (none unless told);
 - ``loggers``, a tuple of the names of its SDK's top loggers, which are silent while it fetches;
 - ``warnings()``, which returns sentences about the way it is set up (certificate checks switched off, say);
-- ``close()``, called once when the load ends, whatever came of it.
+- ``close()``, called after each fetch, whatever came of it; a provider given in code may be asked again by a later load.
 """
 
 import socket
@@ -163,9 +163,7 @@ def hide(*secrets: str) -> None:
         redactor.learn(secret, "credential")
 
 
-def fan_out(
-    call: Callable[[T], R], items: Iterable[T], *, deadline: Deadline, limit: int = 16
-) -> dict[T, R | Failure]:
+def fan_out(call: Callable[[T], R], items: Iterable[T], *, deadline: Deadline, limit: int = 16) -> dict[T, R | Failure]:
     """Make one blocking call an item, side by side in daemon threads, until the deadline.
 
     Executors join their threads when the interpreter exits, which held a process for 24 s behind a deadline of 1 s; daemon

@@ -1,0 +1,50 @@
+"""Typed settings and secrets for Python services: resolved from where they live, checked at start, never shown."""
+
+from typing import TYPE_CHECKING, Any
+
+from confguard._version import __version__
+
+if TYPE_CHECKING:
+    from confguard._bindings import From
+    from confguard._problem import Origin, Problem
+    from confguard._settings import BaseSettings, Explained, SettingsConfigDict, explain, validate
+    from confguard.exceptions import ConfigError
+
+__all__ = [
+    "BaseSettings",
+    "ConfigError",
+    "Explained",
+    "From",
+    "Origin",
+    "Problem",
+    "SettingsConfigDict",
+    "__version__",
+    "explain",
+    "validate",
+]
+
+# Where each name lives. Looked up when it is first used, so that `confguard --help` does not wait for pydantic.
+_HOMES = {
+    "BaseSettings": "_settings",
+    "ConfigError": "exceptions",
+    "Explained": "_settings",
+    "From": "_bindings",
+    "Origin": "_problem",
+    "Problem": "_problem",
+    "SettingsConfigDict": "_settings",
+    "explain": "_settings",
+    "validate": "_settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

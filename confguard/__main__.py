@@ -1,0 +1,5 @@
+"""``python -m confguard`` is the command ``confguard``."""
+
+from confguard.cli import main
+
+main()

@@ -1,0 +1,158 @@
+"""pydantic's errors as problems: on field paths, with native names, and without what must not be shown."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from confguard._load import Load
+from confguard._problem import Origin, Problem
+from confguard._redaction import redactor
+from confguard._schema import Node, Trail
+from confguard._values import closest, texts
+
+# Errors whose text says what a field wants and quotes nothing of what it got. Any other is told of a secret by its type alone:
+# "invalid character: found `h` at 1" is a part of the secret.
+_QUOTES_NOTHING = frozenset(
+    ["bool_parsing", "bool_type", "bytes_too_long", "bytes_too_short", "bytes_type", "date_type", "datetime_type", "decimal_parsing", "decimal_type", "dict_type", "enum", "float_parsing", "float_type", "frozen_set_type", "greater_than", "greater_than_equal", "int_from_float", "int_parsing", "int_parsing_size", "int_type", "is_instance_of", "json_type", "less_than", "less_than_equal", "list_type", "literal_error", "missing", "model_type", "multiple_of", "none_required", "set_type", "string_pattern_mismatch", "string_sub_type", "string_too_long", "string_too_short", "string_type", "too_long", "too_short", "tuple_type", "url_parsing", "url_scheme", "url_too_long", "url_type", "uuid_type"]
+)
+_VALIDATORS_OWN = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
+_SHOWN = 80
+
+
+def invalid(error: ValidationError, load: Load) -> Iterator[Problem]:
+    """What pydantic refused, without what has been told already: a field that could not be fetched is not missing as well."""
+    told: set[str] = set()
+    for details in error.errors(include_url=False):
+        trail, rest = _locate(load, details["loc"])
+        if details["type"] == "missing" and not rest:
+            yield from _missing(load, trail, told)
+        elif details["type"] == "extra_forbidden":
+            yield _unknown(load, trail, rest)
+        elif not trail or not load.failed(trail[-1].path):
+            yield _refused(load, trail, rest, details)
+
+
+def _locate(load: Load, loc: tuple[int | str, ...]) -> tuple[Trail, tuple[int | str, ...]]:
+    """The field that a location leads to, and how it goes on within its value."""
+    trail: Trail = ()
+    nodes = load.schema.nodes
+    while loc and nodes:
+        node, taken = next(((node, size) for node in nodes for size in [_matches(node, loc)] if size), (None, 0))
+        if node is None:
+            break
+        trail, nodes, loc = (*trail, node), node.children, loc[taken:]
+    return trail, loc
+
+
+def _matches(node: Node, loc: tuple[int | str, ...]) -> int:
+    """How many parts of a location the node's name or one of its aliases takes up."""
+    sizes = (len(key) for key in (*node.keys, (node.name,)) if loc[: len(key)] == key)
+    return max(sizes, default=0)
+
+
+def _missing(load: Load, trail: Trail, told: set[str]) -> Iterator[Problem]:
+    """A missing field; of a nested model that is missing as a whole, each field that it wants."""
+    node = trail[-1]
+    if node.children:
+        for child in node.children:
+            if child.required:
+                yield from _missing(load, (*trail, child), told)
+    elif not load.failed(node.path) and node.path not in told:
+        told.add(node.path)
+        yield Problem("missing", node.path, "", tip=_tip(load, trail), looked_in=load.looked_in(trail))
+
+
+def _tip(load: Load, trail: Trail) -> str | None:
+    names = [name for places in load.places for other in load.schema.leaves for name in places.names(other)]
+    for places in load.places:
+        if (meant := places.meant(trail, places.unused(names))) is not None:
+            return f"{meant[0]} is set. Did you mean {meant[1]}?"
+    unread = [fault.places.label for fault in load.readings.faults if not fault.field]
+    return f"it may stand in what could not be read: {', '.join(unread)}" if unread else None
+
+
+def _unknown(load: Load, trail: Trail, rest: tuple[int | str, ...]) -> Problem:
+    """A key that no field takes. It is named only where it is the name of a variable in an env file."""
+    if trail:
+        origin = load.origins.get(trail[-1].path)
+        return Problem("invalid", trail[-1].path, "has a key that no field of it takes", origin=origin)
+    for places in load.places:
+        if (variable := places.variable(str(rest[0]))) is not None:
+            known = {name.upper(): None for leaf in load.schema.leaves for name in places.names(leaf)}
+            meant = closest(variable.name, known)
+            tip = f"did you mean {meant}?" if meant else "take it out, or set extra='ignore' in model_config"
+            return Problem("invalid", "", f"no field takes {variable.name}", tip=tip, origin=variable)
+    return Problem(
+        "invalid", "", "an unknown key was given", tip="every key needs a field, or extra='ignore' in model_config"
+    )
+
+
+def _refused(load: Load, trail: Trail, rest: tuple[int | str, ...], details: ErrorDetails) -> Problem:
+    path = trail[-1].path if trail else ""
+    secret = bool(trail) and trail[-1].secret
+    origin = load.origins.get(path) or _nearest_origin(load, trail)
+    message = _message(details, secret=secret)
+    if rest and not secret:
+        message += f" (at {'.'.join(map(str, rest))})"
+    if not secret and not rest and _is_shown(origin, details["input"]):
+        message += f"; it is {_short(details['input'])}"
+    return Problem("invalid", path, redactor.redact(message), origin=origin)
+
+
+def _nearest_origin(load: Load, trail: Trail) -> Origin | None:
+    """The origin of a model's first value, where a whole model is refused."""
+    path = trail[-1].path if trail else ""
+    below = (
+        load.origins[leaf[-1].path] for leaf in load.schema.leaves if path and leaf[-1].path.startswith(f"{path}.")
+    )
+    return next((origin for origin in below if origin.source != "default"), None)
+
+
+def _message(details: ErrorDetails, *, secret: bool) -> str:
+    kind, message = details["type"], details["msg"]
+    if kind in _VALIDATORS_OWN:
+        message = redactor.redact(message.removeprefix(_VALIDATORS_OWN[kind]))
+        return (
+            "its validator's message holds the value and is withheld"
+            if _quotes(message, details["input"], secret)
+            else message
+        )
+    if secret and kind not in _QUOTES_NOTHING:
+        return f"not a valid value of its type ({kind})" if kind.isidentifier() else "not a valid value of its type"
+    return message
+
+
+def _quotes(message: str, given: object, secret: bool) -> bool:
+    """Whether a message still holds a part of a secret that is too short for the redactor."""
+    return secret and any(str(text) in message for text in texts(given) if text)
+
+
+def _is_shown(origin: Origin | None, given: Any) -> bool:
+    """Whether an input may be shown: a scalar, from a variable, that holds no known secret."""
+    from_variable = origin is not None and origin.source in ("env", "dotenv")
+    return from_variable and isinstance(given, str | int | float) and not redactor.holds_secret(str(given))
+
+
+def _short(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def faulty_code(exc: BaseException) -> Problem:
+    """The problem of an exception from the user's own code: where it was raised, and nothing that it says."""
+    place, at = "", exc.__traceback__
+    while at is not None:
+        place, at = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}", at.tb_next
+    message = f"loading raised {type(exc).__qualname__} at {place}"
+    if Path(place).parent == Path(__file__).parent:
+        return Problem("defect", "", message, tip="this is a fault of confguard-settings; please report it")
+    return Problem("mistake", "", message, tip="a validator says what is wrong by raising ValueError")
+
+
+def unreadable_files(faults: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    """The problems of env files that cannot be read."""
+    for path, message in faults:
+        yield Problem("malformed", "", message, origin=Origin("dotenv", place=path))

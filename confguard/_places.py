@@ -1,0 +1,216 @@
+"""Native names: what a field is called in a source, where its value stood, and where one was looked for.
+
+All of it comes from what the sources of pydantic-settings show in public: their variables, prefix, delimiter and directories.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import pydantic_settings
+from pydantic_settings import (
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    InitSettingsSource,
+    SecretsSettingsSource,
+)
+from pydantic_settings.sources import PydanticBaseEnvSettingsSource
+
+from confguard._problem import Origin
+from confguard._schema import Trail
+from confguard._values import closest
+
+# A name at the start of a statement. Lines inside of a quoted value may look like one, so it is only asked for known names.
+_ASSIGNED = re.compile(r"^[ \t]*(?:export[ \t]+)?'?([^\s=#']+)'?[ \t]*=", re.MULTILINE)
+
+
+# Sources that read variables by rules of their own: they are named by their class. Not every supported version has them all.
+_OWN_RULES = tuple(
+    getattr(pydantic_settings, name)
+    for name in ("CliSettingsSource", "NestedSecretsSettingsSource")
+    if hasattr(pydantic_settings, name)
+)
+
+
+class Places:
+    """What a source of one load calls the fields."""
+
+    def __init__(self, source: object, label: str | None = None) -> None:
+        self.source = source
+        self.label = label or _label(source)
+
+    def origin(self, trail: Trail) -> Origin:
+        """Where a value that this source gave stood, by its exact native name."""
+        if self.label in ("env", "dotenv"):
+            variable = self._present(self.names(trail)) or self._first_below(trail) or self._container(trail)
+            if variable is not None:
+                spelled, place = self._spelled.get(variable, (variable, None))
+                return Origin(self.label, spelled, place)
+        if self.label == "mounted":
+            for name in self.names(trail[:1]):
+                if (path := self._files.get(self._folded(name))) is not None:
+                    return Origin(self.label, str(path))
+        return Origin(self.label, trail[-1].path)
+
+    def looked_in(self, trail: Trail) -> Iterator[str]:
+        """The places of this source where a value of the field would be found, as an operator would write them."""
+        names = list(dict.fromkeys(self._shown(name) for name in self.names(trail)))
+        if self.label == "env":
+            yield from (f"env {name}" for name in names)
+        elif self.label == "dotenv":
+            for path in self._env_files():
+                yield str(path) if path.exists() else f"{path} (not there)"
+        elif self.label == "mounted":
+            for directory in self._directories():
+                yield from (
+                    (f"{directory / name.lower()}" for name in names[:1])
+                    if directory.is_dir()
+                    else (f"{directory} (not there)",)
+                )
+        elif self.label != "init":
+            yield self.label
+
+    def names(self, trail: Trail) -> list[str]:
+        """What a variable or a file of the field alone is called, before case is folded."""
+        source = self.source
+        if not isinstance(source, PydanticBaseEnvSettingsSource):
+            return []
+        target = getattr(source, "env_prefix_target", "variable")
+        for_alias, for_name = (source.env_prefix if target in (kind, "all") else "" for kind in ("alias", "variable"))
+        top = trail[0]
+        last = len(top.keys) - 1 if top.by_name else -1
+        names = [(for_name if at == last else for_alias) + str(key[0]) for at, key in enumerate(top.keys)]
+        delimiter = getattr(source, "env_nested_delimiter", None)
+        for node in trail[1:]:
+            names = [f"{name}{delimiter}{key[0]}" for name in names for key in node.keys] if delimiter else []
+        return names
+
+    def variable(self, key: str) -> Origin | None:
+        """The variable of an env file that pydantic-settings calls by this key in the input, with its prefix or without."""
+        if self.label != "dotenv":
+            return None
+        found = self._present([key, f"{getattr(self.source, 'env_prefix', '')}{key}"])
+        return Origin(self.label, *self._spelled.get(found, (found, None))) if found else None
+
+    def unused(self, taken: Iterable[str]) -> list[str]:
+        """The variables under the prefix that no field is called by; none where there is no prefix."""
+        prefix = self._folded(self.source.env_prefix) if isinstance(self.source, EnvSettingsSource) else ""
+        if not prefix:
+            return []
+        known = {self._folded(name) for name in taken}
+        return [
+            self._spelled.get(name, (name, None))[0]
+            for name in self.variables
+            if name.startswith(prefix) and name not in known
+        ]
+
+    def meant(self, trail: Trail, unused: Iterable[str]) -> tuple[str, str] | None:
+        """An unused variable that is nearly the field's, and the name it should have had."""
+        for name in self.names(trail):
+            if (found := closest(name, unused)) is not None:
+                return found, self._shown(name)
+        return None
+
+    def holds_bad_json(self, trail: Trail) -> bool:
+        """Whether a variable of the field alone should be JSON and is none."""
+        variable = self._present(self.names(trail)) if trail[-1].is_json else None
+        try:
+            json.loads((variable and self.variables[variable]) or "null")
+        except (ValueError, RecursionError):
+            return True
+        return False
+
+    @property
+    def variables(self) -> Mapping[str, str | None]:
+        """The variables that the source read, by folded name."""
+        return self.source.env_vars if isinstance(self.source, EnvSettingsSource) else {}
+
+    def _folded(self, name: str) -> str:
+        return name if getattr(self.source, "case_sensitive", False) else name.lower()
+
+    def _shown(self, name: str) -> str:
+        return name if getattr(self.source, "case_sensitive", False) else name.upper()
+
+    def _present(self, names: Iterable[str]) -> str | None:
+        return next((folded for name in names if (folded := self._folded(name)) in self.variables), None)
+
+    def _below(self, trail: Trail) -> list[str]:
+        """The variables that address a part of a field's value: ``DB__HOST`` for ``db``."""
+        delimiter = getattr(self.source, "env_nested_delimiter", None)
+        if not delimiter or not trail[-1].is_json:
+            return []
+        starts = tuple(self._folded(f"{name}{delimiter}") for name in self.names(trail))
+        return [name for name in self.variables if name.startswith(starts)]
+
+    def _first_below(self, trail: Trail) -> str | None:
+        return next(iter(self._below(trail)), None)
+
+    def _container(self, trail: Trail) -> str | None:
+        """The variable that holds a whole nested model as JSON, nearest first."""
+        return next(
+            (found for end in range(len(trail) - 1, 0, -1) if (found := self._present(self.names(trail[:end])))), None
+        )
+
+    @cached_property
+    def _spelled(self) -> Mapping[str, tuple[str, str | None]]:
+        """By folded name, how a variable is spelled and in which file it stands; later files win, as they do for the source."""
+        if self.label == "env":
+            skip_empty = getattr(self.source, "env_ignore_empty", False)
+            return {self._folded(name): (name, None) for name, text in os.environ.items() if text or not skip_empty}
+        spelled: dict[str, tuple[str, str | None]] = {}
+        for path in self._env_files():
+            if path.is_file():
+                encoding = getattr(self.source, "env_file_encoding", None) or "utf-8"
+                text = path.read_text(encoding=encoding, errors="replace")
+                spelled |= {self._folded(name): (name, str(path)) for name in _ASSIGNED.findall(text)}
+        return spelled
+
+    @cached_property
+    def _files(self) -> Mapping[str, Path]:
+        """By folded name, the files in the mounted directories; later directories win, as they do for the source."""
+        directories = [directory for directory in self._directories() if directory.is_dir()]
+        return {self._folded(path.name): path for directory in directories for path in sorted(directory.iterdir())}
+
+    def _env_files(self) -> list[Path]:
+        source = self.source
+        if not isinstance(source, DotEnvSettingsSource) or source.env_file is None:
+            return []
+        files = [source.env_file] if isinstance(source.env_file, str | os.PathLike) else source.env_file
+        return [_search_upwards(Path(file).expanduser(), getattr(source, "env_file_depth", 0)) for file in files]
+
+    def _directories(self) -> list[Path]:
+        given = self.source.secrets_dir if isinstance(self.source, SecretsSettingsSource) else None
+        directories = [given] if isinstance(given, str | os.PathLike) else given or []
+        return [Path(directory).expanduser() for directory in directories]
+
+
+def _label(source: object) -> str:
+    """The word for a source in an origin; its class's name where it is none of the usual ones."""
+    if isinstance(source, _OWN_RULES):
+        return type(source).__name__
+    if isinstance(source, DotEnvSettingsSource):
+        return "dotenv"
+    if isinstance(source, EnvSettingsSource):
+        return "env"
+    if isinstance(source, SecretsSettingsSource):
+        return "mounted"
+    if isinstance(source, InitSettingsSource):
+        return "init"
+    return source_name(source)
+
+
+def source_name(source: object) -> str:
+    """What pydantic-settings calls a source."""
+    return str(getattr(source, "__name__", type(source).__name__))
+
+
+def _search_upwards(path: Path, depth: int) -> Path:
+    """Where pydantic-settings finds an env file that is looked for in parent directories too."""
+    if depth > 0 and not path.is_absolute() and not path.is_file():
+        candidates = (parent / path for parent in islice(Path.cwd().parents, depth))
+        return next((candidate for candidate in candidates if candidate.is_file()), path)
+    return path

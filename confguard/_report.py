@@ -1,0 +1,182 @@
+"""Reports: problems as text for a person, and as JSON for a machine."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypedDict
+
+from confguard._problem import Kind, Origin, Problem, exit_code
+
+# Orchestrators show a container's last words: Kubernetes 2,048 bytes of its log's tail.
+BUDGET = 2000
+
+_WORDS: dict[Kind, str] = {
+    "denied": "denied (or it does not exist)",
+    "mistake": "mistake in the class",
+    "defect": "defect",
+}
+
+
+class OriginJSON(TypedDict):
+    """An origin in the JSON report."""
+
+    source: str
+    name: str
+    place: str | None
+    version: str | None
+
+
+class ProblemJSON(TypedDict):
+    """A problem in the JSON report."""
+
+    severity: str
+    kind: str
+    field: str
+    message: str
+    tip: str | None
+    origin: OriginJSON | None
+    looked_in: list[str]
+    settings_class: str
+    retry_after: float | None
+    request_id: str | None
+
+
+class ReportJSON(TypedDict):
+    """The JSON report, version 1; its schema is docs/report.schema.json."""
+
+    version: int
+    valid: bool
+    exit_code: int
+    errors: int
+    warnings: int
+    settings_classes: list[str]
+    problems: list[ProblemJSON]
+
+
+def _plain(head: str, _: Problem) -> str:
+    return head
+
+
+def render_text(
+    problems: Sequence[Problem], *, budget: int = BUDGET, paint: Callable[[str, Problem], str] = _plain
+) -> str:
+    """The report for a person: most serious first, the summary last.
+
+    Args:
+        problems: What to report, in its order.
+        budget: How many bytes of UTF-8 it may take. Where the blocks of all problems do not fit, the later ones are shortened
+            to a line each; where these do not fit either, the last are counted.
+        paint: Puts colour on the first line of a problem.
+    """
+    summary = _summary(problems)
+    blocks = [_block(problem, paint) for problem in problems]
+    lines = [_line(problem) for problem in problems]
+    room = budget - _size(summary)
+    shown = _how_many(lines, room)
+    room -= sum(_size(line) for line in lines[:shown])
+    parts: list[str] = []
+    for block, line in zip(blocks[:shown], lines[:shown], strict=True):
+        room -= _size(block) - _size(line)
+        if room < 0:
+            break
+        parts.append(block)
+    if short := lines[len(parts) : shown]:
+        parts.append("\n".join(short))
+    if shown < len(problems):
+        parts.append(_more(len(problems) - shown))
+    return "\n\n".join([*parts, summary])
+
+
+def render_json(problems: Sequence[Problem], settings_classes: Iterable[str]) -> ReportJSON:
+    """The report for a machine, with everything in it."""
+    return {
+        "version": 1,
+        "valid": exit_code(problems) == 0,
+        "exit_code": exit_code(problems),
+        "errors": sum(problem.severity == "error" for problem in problems),
+        "warnings": sum(problem.severity == "warning" for problem in problems),
+        "settings_classes": list(settings_classes),
+        "problems": [_problem_json(problem) for problem in problems],
+    }
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that could move a terminal's cursor or forge a line of a log."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _block(problem: Problem, paint: Callable[[str, Problem], str]) -> str:
+    rows = [("", printable(problem.message))] if problem.message else []
+    if problem.origin is not None:
+        rows.append(("from", printable(str(problem.origin))))
+    if problem.looked_in:
+        rows.append(("looked in", ", ".join(printable(place) for place in problem.looked_in)))
+    if problem.retry_after is not None:
+        rows.append(("again in", f"{problem.retry_after:g} s"))
+    if problem.request_id:
+        rows.append(("request", printable(problem.request_id)))
+    if problem.tip:
+        rows.append(("tip", printable(problem.tip)))
+    return "\n".join(
+        [paint(_head(problem), problem), *(f"    {f'{label:<9}  ' if label else ''}{text}" for label, text in rows)]
+    )
+
+
+def _line(problem: Problem) -> str:
+    where = problem.origin and f"  {printable(str(problem.origin))}"
+    line = _head(problem) + (where or "")
+    return line if len(line) <= 160 else line[:159] + "…"
+
+
+def _head(problem: Problem) -> str:
+    kind = _WORDS.get(problem.kind, problem.kind)
+    warning = "warning: " if problem.severity == "warning" else ""
+    return f"{printable(problem.field) or _class_name(problem):<16} {warning}{kind}"
+
+
+def _summary(problems: Sequence[Problem]) -> str:
+    errors = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - errors
+    counts = f"{errors} error{'' if errors == 1 else 's'}, {warnings} warning{'' if warnings == 1 else 's'}"
+    classes = dict.fromkeys(problem.settings_class for problem in problems if problem.settings_class)
+    names = ", ".join(f"{name} ({module})" for module, _, name in (c.partition(":") for c in list(classes)[:3]))
+    return f"{names}: {counts}" if names else counts
+
+
+def _class_name(problem: Problem) -> str:
+    return problem.settings_class.partition(":")[2]
+
+
+def _how_many(lines: Sequence[str], room: int) -> int:
+    """How many of the lines fit, with a word on those that do not."""
+    room -= _size(_more(len(lines)))
+    for count, line in enumerate(lines):
+        room -= _size(line)
+        if room < 0:
+            return count
+    return len(lines)
+
+
+def _more(count: int) -> str:
+    return f"… and {count} more; --format json has them all"
+
+
+def _size(text: str) -> int:
+    return len(text.encode()) + 2  # with the empty line that sets it apart
+
+
+def _problem_json(problem: Problem) -> ProblemJSON:
+    return {
+        "severity": problem.severity,
+        "kind": problem.kind,
+        "field": problem.field,
+        "message": problem.message,
+        "tip": problem.tip,
+        "origin": _origin_json(problem.origin) if problem.origin is not None else None,
+        "looked_in": list(problem.looked_in),
+        "settings_class": problem.settings_class,
+        "retry_after": problem.retry_after,
+        "request_id": problem.request_id,
+    }
+
+
+def _origin_json(origin: Origin) -> OriginJSON:
+    return {"source": origin.source, "name": origin.name, "place": origin.place, "version": origin.version}

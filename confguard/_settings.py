@@ -1,0 +1,302 @@
+"""The public face: the base class, `validate` and `explain`."""
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pydantic_settings
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import PydanticBaseSettingsSource
+
+from confguard._invalid import faulty_code, invalid, unreadable_files
+from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load
+from confguard._problem import Origin, Problem
+from confguard._redaction import redactor
+from confguard._schema import schema_of
+from confguard._sources import Raised, Source, attempt
+from confguard.exceptions import ConfigError
+from confguard.provider import Provider
+
+logger = logging.getLogger("confguard")
+
+S = TypeVar("S", bound="BaseSettings")
+
+
+class SettingsConfigDict(pydantic_settings.SettingsConfigDict, total=False):
+    """The configuration of a settings class: all that pydantic-settings takes, and `providers`."""
+
+    providers: Sequence[Provider]
+    """Providers to ask before our own of the same schemes: ``[Vault(address=…, auth=AppRole(…))]``. None unless told."""
+
+
+class BaseSettings(pydantic_settings.BaseSettings):
+    """A base class for settings: pydantic-settings' own, whose fields may be bound to references into stores.
+
+    Sources are asked as ever. What they leave out, and is bound with `From`, is fetched; then come the defaults. Calling the
+    class keeps pydantic's contract; `validate` loads the same and reports everything that is wrong at once.
+
+    Raises:
+        ConfigError: A bound field could not be fetched, or the class itself is wrong.
+        pydantic.ValidationError: As pydantic-settings raises it.
+    """
+
+    if not TYPE_CHECKING:  # type checkers see the fields, and the arguments of pydantic-settings' own base
+
+        @wraps(pydantic_settings.BaseSettings.__init__)
+        def __init__(__pydantic_self__, *args, **kwargs):  # noqa: N805 - a field may be called "self"
+            _origins.forget(__pydantic_self__)
+            _append_bindings(type(__pydantic_self__))
+            problems = ()
+            try:
+                super().__init__(*args, **kwargs)
+            except ConfigError as exc:
+                problems = exc.problems
+            args = kwargs = None
+            if problems:
+                # Anew, so that its traceback does not lead through frames that hold what the sources gave.
+                raise ConfigError(problems)
+
+        def __init_subclass__(cls, **kwargs):
+            super().__init_subclass__(**kwargs)
+            _append_bindings(cls)
+
+
+class BindingsSource(PydanticBaseSettingsSource):
+    """The source of bound fields: stands last, sees what the others found, and fetches the rest."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Nothing: a field alone is never fetched."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """The values of the bound fields that no other source has.
+
+        Raises:
+            ConfigError: Outside of `validate`, which collects problems: what could not be fetched.
+        """
+        if owned_by_outer_load(self.settings_cls):
+            return {}
+        load = active_load(self.settings_cls)
+        if load is not None:
+            return load.complete(self.current_state, self.settings_sources_data)
+        load = Load(self.settings_cls)
+        with loading(load):
+            found = load.complete(self.current_state, self.settings_sources_data)
+        problems = tuple(load.all_problems())
+        if any(problem.severity == "error" for problem in problems):
+            raise ConfigError(problems)
+        _log_warnings(problems)
+        return found
+
+
+def _append_bindings(owner: type[BaseSettings]) -> None:
+    """Let a class's hook for sources return ours as the last, whatever the class, a mixin or a base makes of the others.
+
+    Only the hook of the class that is being loaded adds it: one that is reached by ``super()`` returns what it always did, so
+    that user code may unpack it.
+    """
+    own = owner.__dict__.get("settings_customise_sources")
+    if getattr(own, "__confguard__", False):
+        return
+
+    def settings_customise_sources(
+        cls: type[BaseSettings], settings_cls: type[BaseSettings], *args: Source, **kwargs: Source
+    ) -> tuple[Source, ...]:
+        hook = own.__get__(None, cls) if own is not None else super(owner, cls).settings_customise_sources
+        if cls is not owner:
+            sources: tuple[Source, ...] = hook(settings_cls, *args, **kwargs)
+            return sources
+        load = active_load(cls)
+        if load is None:
+            return (*hook(settings_cls, *args, **kwargs), BindingsSource(settings_cls))
+        return (*load.watch(_customised(hook, load, settings_cls, *args, **kwargs)), BindingsSource(settings_cls))
+
+    hooked = classmethod(settings_customise_sources)
+    hooked.__confguard__ = True  # type: ignore[attr-defined] # marks it as ours
+    owner.settings_customise_sources = hooked  # type: ignore[method-assign, assignment] # a classmethod is one by its descriptor
+
+
+def _customised(hook: Any, load: Load, settings_cls: type, *args: Source, **kwargs: Source) -> tuple[Source, ...]:
+    """The user's sources; where their own hook fails, the problem is noted and the usual four stand in."""
+    made: list[Source] = []
+    raised = attempt(lambda: made.extend(hook(settings_cls, *args, **kwargs)) or {})
+    if not isinstance(raised, Raised):
+        return tuple(made)
+    load.problems.append(Problem(raised.kind, "", f"settings_customise_sources: {raised.message}"))
+    return (*args, *kwargs.values())
+
+
+def validate(settings_class: type[S], *, timeout: float = DEFAULT_TIMEOUT) -> S:
+    """Load settings, or say everything that is wrong with them.
+
+    Always loads anew: reads the sources, fetches what they leave out, validates. Blocks; inside of an event loop use
+    ``await asyncio.to_thread(validate, AppSettings)``.
+
+    Args:
+        settings_class: A subclass of `BaseSettings`.
+        timeout: Seconds until what has no answer from a store is ``unavailable``.
+
+    Raises:
+        ConfigError: The settings cannot be loaded; ``.problems`` has all the reasons. It holds no secret, and neither do the
+            frames of this library and its dependencies on its traceback.
+        TypeError: It is no settings class.
+        ValueError: The timeout is not above 0.
+    """
+    settings, problems = load_settings(settings_class, timeout)
+    if settings is None:
+        raise ConfigError(problems)
+    _log_warnings(problems)
+    return settings
+
+
+def load_settings(settings_class: type[S], timeout: float) -> tuple[S | None, tuple[Problem, ...]]:
+    """The settings and all problems; no settings where one of them is an error."""
+    if not (isinstance(settings_class, type) and issubclass(settings_class, BaseSettings)):
+        raise TypeError(f"validate() takes a subclass of confguard.BaseSettings, not {settings_class!r:.80}")
+    if not timeout > 0:
+        raise ValueError(f"timeout must be above 0 seconds, not {timeout!r}")
+    load = Load(settings_class, timeout)
+    settings, stop = _construct(load, {})
+    if not load.ran and stop is None and (files := _unreadable_env_files(settings_class)):
+        # An env file that cannot be decoded keeps pydantic-settings from making any source at all.
+        readable = [path for path, message in files if not message]
+        load = Load(settings_class, timeout)
+        settings, stop = _construct(load, {"_env_file": readable or None})
+        load.problems += unreadable_files((path, message) for path, message in files if message)
+    if stop is not None:
+        raise stop
+    problems = tuple(load.all_problems())
+    origins = load.origins
+    load.readings.clear()
+    if any(problem.severity == "error" for problem in problems):
+        return None, problems
+    if settings is not None:
+        _origins.remember(settings, origins)
+    return settings, problems
+
+
+def _construct(load: Load, arguments: dict[str, Any]) -> tuple[Any, BaseException | None]:
+    """The settings, or problems noted in the load. Exceptions end here, since they and their frames hold values.
+
+    What is no `Exception` comes back made anew, to be raised where no frame holds a value.
+    """
+    try:
+        with loading(load):
+            return load.settings_class(**arguments), None
+    except ValidationError as exc:
+        load.problems += invalid(exc, load)
+    except Exception as exc:  # noqa: BLE001 - becomes a problem
+        load.problems.append(faulty_code(exc))
+    except KeyboardInterrupt:
+        return None, KeyboardInterrupt()
+    except SystemExit as exc:
+        return None, SystemExit(exc.code)
+    return None, None
+
+
+def _unreadable_env_files(settings_class: type[BaseSettings]) -> list[tuple[str, str]]:
+    """Every regular env file of the class's configuration with what is wrong with it; empty where all can be read."""
+    given = settings_class.model_config.get("env_file")
+    encoding = settings_class.model_config.get("env_file_encoding") or "utf-8"
+    files: list[tuple[str, str]] = []
+    for file in [given] if isinstance(given, str | os.PathLike) else given or []:
+        path = Path(file).expanduser()
+        if path.is_file():
+            raised = attempt(lambda path=path: path.read_text(encoding=encoding) and {})
+            files.append((str(file), raised.message if isinstance(raised, Raised) else ""))
+    return files if any(message for _, message in files) else []
+
+
+def _log_warnings(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        logger.warning("%s", redactor.redact(f"{problem.field or problem.settings_class}: {problem.message}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A field of loaded settings, and where its value came from.
+
+    Attributes:
+        field: The field path.
+        value: Its value as text; ``**********`` where it is a secret.
+        origin: Where it came from.
+    """
+
+    field: str
+    value: str
+    origin: Origin
+
+
+def explain(settings: BaseSettings) -> tuple[Explained, ...]:
+    """Where every value of settings came from, in the order of the fields.
+
+    Args:
+        settings: What `validate` returned; a copy of it does not know its origins.
+
+    Raises:
+        LookupError: These settings were not made by `validate`.
+    """
+    origins = _origins.of(settings)
+    if origins is None:
+        raise LookupError("these settings do not know where they came from; load them with confguard.validate()")
+    return tuple(
+        Explained(path, _shown(settings, path, secret=trail[-1].secret), origins[path])
+        for path, trail in schema_of(type(settings)).trails.items()
+        if path in origins
+    )
+
+
+def _shown(settings: BaseSettings, path: str, *, secret: bool) -> str:
+    if secret:
+        return "**********"
+    value: object = settings
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    return redactor.redact(repr(value))
+
+
+class _Origins:
+    """The origins of the settings that are alive. Beside them, since nothing is added to the user's objects."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, tuple[weakref.ref[BaseSettings], Mapping[str, Origin]]] = {}
+        self._lock = threading.RLock()  # taken again where a collection runs the callback while it is held
+
+    def remember(self, settings: BaseSettings, origins: Mapping[str, Origin]) -> None:
+        key = id(settings)
+        with self._lock:
+            self._by_id[key] = weakref.ref(settings, lambda ref: self._drop(key, ref)), origins
+
+    def of(self, settings: BaseSettings) -> Mapping[str, Origin] | None:
+        with self._lock:
+            ref, origins = self._by_id.get(id(settings), (None, None))
+        return origins if ref is not None and ref() is settings else None
+
+    def forget(self, settings: BaseSettings) -> None:
+        if self._by_id:
+            with self._lock:
+                self._by_id.pop(id(settings), None)
+
+    def _drop(self, key: int, ref: "weakref.ref[BaseSettings]") -> None:
+        with self._lock:
+            if self._by_id.get(key, (None,))[0] is ref:
+                del self._by_id[key]
+
+
+_origins = _Origins()
+
+
+def _redact_record(record: logging.LogRecord) -> bool:
+    """Hide what is known in what pydantic-settings logs of its sources when ``PYDANTIC_SETTINGS_DEBUG`` is set."""
+    record.msg, record.args = redactor.redact(record.getMessage()), ()
+    return True
+
+
+logging.getLogger("pydantic_settings").addFilter(_redact_record)

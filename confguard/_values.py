@@ -1,0 +1,108 @@
+"""Pure functions on values: what a fragment picks out of a payload, which name was probably meant, what a secret type holds."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import TypeAlias
+
+from confguard.provider import Failure, Found
+
+JSON: TypeAlias = "str | int | float | bool | None | list[JSON] | dict[str, JSON]"
+
+
+def pick(found: Found, pointer: str, where: str) -> Found | Failure:
+    """What a JSON Pointer (RFC 6901) picks out of a payload; an empty one picks the whole.
+
+    Args:
+        found: The payload.
+        pointer: ``/password``, ``/replicas/0/host`` or ``""``.
+        where: What a failure calls the payload: the reference without its fragment.
+
+    Returns:
+        The value, with the payload's version and lease: a string as it stands, anything else as its JSON text. Or a failure:
+        ``malformed`` where the payload is no JSON or has no such structure, ``missing`` where it has no such key. None of them
+        quotes the payload, though a key that is nearly the one asked for is named.
+    """
+    if not pointer:
+        return found
+    try:
+        value: JSON = json.loads(found.value)
+    except ValueError:
+        value, readable = None, False
+    else:
+        readable = True
+    if not readable:
+        return Failure(
+            "malformed", f"{where}: the payload is not JSON, so #{pointer} picks nothing", tip="take the fragment off"
+        )
+    for token in pointer[1:].split("/"):
+        key = token.replace("~1", "/").replace("~0", "~")
+        step = _step(value, key)
+        if isinstance(step, _Nothing):
+            return Failure(
+                "missing" if step.container else "malformed", f"{where}: {step.reason}", tip=_near(value, key)
+            )
+        value = step
+    if value is None:
+        return Failure("missing", f"{where}: {pointer} is null")
+    return Found(value if isinstance(value, str) else json.dumps(value), found.version, found.expires_at)
+
+
+class _Nothing:
+    """A step of a pointer that leads nowhere, and whether there was a container to look in."""
+
+    def __init__(self, reason: str, *, container: bool) -> None:
+        self.reason, self.container = reason, container
+
+
+def _step(value: JSON, key: str) -> "JSON | _Nothing":
+    if isinstance(value, dict):
+        return value[key] if key in value else _Nothing(f"the payload has no key {key!r}", container=True)
+    if isinstance(value, list):
+        if key.isascii() and key.isdigit() and int(key) < len(value):
+            return value[int(key)]
+        return _Nothing(f"the list of {len(value)} in the payload has no index {key!r}", container=True)
+    return _Nothing(f"no object or list where {key!r} is looked for", container=False)
+
+
+def _near(value: JSON, key: str) -> str | None:
+    """A tip with the one key that is nearly the one asked for; a payload's other keys are nobody's business."""
+    meant = closest(key, value) if isinstance(value, dict) else None
+    return f"did you mean {meant!r}?" if meant else None
+
+
+def closest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that was probably meant by a name, or the other way round; None where none is near."""
+    folded = {candidate.casefold().replace("__", "_"): candidate for candidate in candidates}
+    matches = get_close_matches(name.casefold().replace("__", "_"), list(folded), n=1, cutoff=0.8)
+    return folded[matches[0]] if matches else None
+
+
+def merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
+    """Two trees of values as one; where both have a leaf, ``over`` wins."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def texts(value: object) -> Iterator[str | bytes]:
+    """Every text in a value as a source or a caller gives it, however deep: what the redactor has to learn of a secret field."""
+    stack, seen = [value], set[int]()
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str | bytes):
+            yield item
+        elif item is None or isinstance(item, bool) or id(item) in seen:
+            continue
+        elif isinstance(item, Mapping):
+            seen.add(id(item))
+            stack += item.values()
+        elif isinstance(item, Collection):
+            seen.add(id(item))
+            stack += item
+        elif callable(reveal := getattr(item, "get_secret_value", None)):
+            stack.append(reveal())
+        else:
+            yield str(item)

@@ -1,0 +1,227 @@
+"""The command ``confguard``: checks settings classes from outside of the service, in a container or in CI."""
+
+import json
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import import_module, metadata
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from confguard._version import __version__
+
+if TYPE_CHECKING:
+    from confguard._problem import Problem
+    from confguard._settings import BaseSettings, Explained
+
+_EXAMPLES = """
+\b
+Examples:
+  confguard check myservice.settings:AppSettings
+  confguard check myservice.settings:AppSettings --timeout 5s --format json
+  confguard check myservice.settings:AppSettings --plan
+"""
+_EXIT_CODES = """
+\b
+Exit codes:
+   0  valid
+  64  the command was used wrongly
+  70  a defect of confguard, of a provider, or of the module that holds the class
+  75  a store is unavailable or throttles: trying again may help
+  77  a store denies a value, or knows no such credential
+  78  something is missing, malformed, invalid or unconfigured
+Where several apply, the first of 78, 77, 70, 75.
+"""
+_UNLIMITED = sys.maxsize
+
+
+class _Duration(click.ParamType):
+    name = "seconds"
+    _FORM = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)?\Z")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds, from ``10``, ``10s``, ``500ms`` or ``2m``."""
+        match = self._FORM.match(str(value))
+        seconds = float(match[1]) * {"ms": 0.001, "s": 1, "m": 60}[match[2] or "s"] if match else 0
+        return (
+            seconds
+            if seconds > 0
+            else self.fail(f"{value!r} is no duration above 0; write 10, 10s, 500ms or 2m", param, ctx)
+        )
+
+
+@click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, package_name="confguard-settings")
+def command() -> None:
+    """Check the settings of a service before it starts, without ever showing a secret."""
+
+
+@command.command(epilog=_EXAMPLES + _EXIT_CODES)
+@click.argument("target", metavar="MODULE:CLASS")
+@click.option("--timeout", type=_Duration(), default="10s", show_default=True, help="How long stores have to answer.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report."
+)
+@click.option("--plan", is_flag=True, help="Say what would be fetched; reads no environment and uses no network.")
+def check(target: str, timeout: float, form: str, plan: bool) -> NoReturn:
+    """Load the settings class MODULE:CLASS as the service would, and report everything that is wrong.
+
+    The current directory is searched for MODULE first. Where the output is not a terminal, a text report is kept under 2 KB,
+    the tail that orchestrators show; JSON always has everything.
+    """
+    _warn_of_namesake()
+    settings_class = _import_class(target)
+    if plan:
+        _plan(settings_class, form)
+    from confguard._problem import by_weight, exit_code
+    from confguard._settings import explain, load_settings
+
+    started = perf_counter()
+    settings, found = load_settings(settings_class, timeout)
+    problems = by_weight(found)
+    if form == "json":
+        _echo_json(problems, settings_class)
+    elif settings is None:
+        click.echo(_text(problems))
+    else:
+        if problems:
+            click.echo(_text(problems) + "\n")
+        click.echo(_valid(settings_class, explain(settings), perf_counter() - started))
+    sys.exit(exit_code(problems))
+
+
+def main() -> NoReturn:
+    """Run the command; wrong use of it exits with 64, since 2 means anything to anybody."""
+    try:
+        command.main(prog_name="confguard", standalone_mode=False)
+    except click.UsageError as exc:
+        exc.show()
+        sys.exit(64)
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    sys.exit(0)
+
+
+def _plan(settings_class: "type[BaseSettings]", form: str) -> NoReturn:
+    from confguard._plan import make_plan, payload_of
+    from confguard._problem import Problem, by_weight, exit_code
+    from confguard._resolver import unanswerable
+    from confguard._schema import schema_of
+
+    schema = schema_of(settings_class)
+    plan = make_plan(schema.bound)
+    failures = unanswerable(plan, settings_class.model_config.get("providers", ()))  # type: ignore[arg-type] # our own key
+    problems = by_weight(
+        [
+            *schema.mistakes,
+            *(
+                Problem(
+                    failure.kind,
+                    trail[-1].path,
+                    f"{reference}: {failure.message}",
+                    failure.tip,
+                    settings_class=schema.name,
+                )
+                for trail, reference in plan.wanted
+                if (failure := failures.get(payload_of(reference))) is not None
+            ),
+        ]
+    )
+    fields: dict[str, list[str]] = {}
+    for trail, reference in plan.wanted:
+        fields.setdefault(str(payload_of(reference)), []).append(trail[-1].path)
+    if form == "json":
+        _echo_json(problems, settings_class, plan=fields)
+    else:
+        for scheme, payloads in plan.payloads.items():
+            click.echo(f"{scheme}: {len(payloads)} to fetch, at most")
+            for payload in payloads:
+                click.echo(f"    {payload}  for {', '.join(fields[str(payload)])}")
+        click.echo(
+            _text(problems) if problems else f"{schema.name}: {len(fields)} to fetch, nothing wrong with the class"
+        )
+    sys.exit(exit_code(problems))
+
+
+def _text(problems: "Sequence[Problem]") -> str:
+    from confguard._report import BUDGET, render_text
+
+    return render_text(problems, budget=_UNLIMITED if sys.stdout.isatty() else BUDGET, paint=_paint)
+
+
+def _paint(head: str, problem: "Problem") -> str:
+    return click.style(head, fg="yellow" if problem.severity == "warning" else "red", bold=True) if _colour() else head
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _echo_json(problems: "Sequence[Problem]", settings_class: type, **more: Mapping[str, object]) -> None:
+    from confguard._report import render_json
+
+    report = render_json(problems, [f"{settings_class.__module__}:{settings_class.__qualname__}"])
+    click.echo(json.dumps({**report, **more}, indent=2))
+
+
+def _valid(settings_class: type, explained: "Sequence[Explained]", seconds: float) -> str:
+    counts = Counter(field.origin.source for field in explained)
+    sources = ", ".join(f"{count} from {source}" for source, count in counts.most_common())
+    name, module = settings_class.__qualname__, settings_class.__module__
+    return f"{name}: valid, {len(explained)} fields ({sources}) in {seconds:.2f} s ({module})"
+
+
+def _import_class(target: str) -> "type[BaseSettings]":
+    module_name, colon, path = target.partition(":")
+    if not (module_name and colon and path):
+        raise click.UsageError(f"{target!r} is not MODULE:CLASS, as in myservice.settings:AppSettings")
+    if os.getcwd() not in sys.path:  # noqa: PTH109 - the string that sys.path would hold
+        sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    module = _import_module(module_name)
+    from confguard._settings import BaseSettings
+    from confguard._values import closest
+
+    found: Any = module
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    if isinstance(found, type) and issubclass(found, BaseSettings):
+        return found
+    classes = [name for name, item in vars(module).items() if isinstance(item, type) and issubclass(item, BaseSettings)]
+    meant = closest(path, classes)
+    what = f"{target} is {'no subclass of confguard.BaseSettings' if found is not None else 'not there'}"
+    raise click.UsageError(f"{what}; did you mean {module_name}:{meant}?" if meant else what)
+
+
+def _import_module(name: str) -> Any:
+    """Import the user's module; what it raises is told by type and place, since its text may hold a secret."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as exc:
+        if exc.name and (name == exc.name or name.startswith(f"{exc.name}.")):
+            raise click.UsageError(f"there is no module {name!r} here or on sys.path") from None
+        failure = f"{name} needs the module {exc.name!r}, which is not installed"
+    except Exception as exc:  # noqa: BLE001 - told as theirs
+        place, at = "", exc.__traceback__
+        while at is not None:
+            place, at = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}", at.tb_next
+        failure = f"importing {name} raised {type(exc).__qualname__} at {place}"
+    click.echo(f"Error: {failure}", err=True)
+    sys.exit(70)
+
+
+def _warn_of_namesake() -> None:
+    """Another project owns the distribution name ``confguard``: same import name, same command, one overwrites the other."""
+    try:
+        metadata.distribution("confguard")
+    except metadata.PackageNotFoundError:
+        return
+    click.echo(
+        "warning: the distribution 'confguard' is installed too; it is another project with the same import name and command. "
+        "Uninstall both, then install confguard-settings.",
+        err=True,
+    )

@@ -1,0 +1,30 @@
+"""Everything that this library raises on purpose.
+
+Exception
+└── ConfigError            the settings cannot be loaded; .problems says all that is wrong
+"""
+
+from collections.abc import Iterable
+
+from confguard._problem import Problem, by_weight
+from confguard._report import render_text
+
+__all__ = ["ConfigError"]
+
+
+class ConfigError(Exception):
+    """The settings cannot be loaded.
+
+    Its text is the report for a person; code and tests read `problems`. It holds no secret, no input and no other exception.
+
+    Attributes:
+        problems: All that is wrong, most serious first.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = by_weight(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        # A traceback prints the class's name before the text: the report starts on a line of its own.
+        return "\n\n" + render_text(self.problems)
