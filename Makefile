@@ -1,0 +1,52 @@
+# Everything here works on a fresh clone with Python 3.11 or newer, pip and make. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test bench lint types pins build clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+
+setup: $(READY)  ## make .venv, with everything that the other targets need (they call it themselves)
+
+demo: $(READY)  ## run the Flask service of docs/examples, well and badly configured
+	@$(BIN)/python docs/examples/flask-service/demo.py
+
+test: $(READY)  ## run the tests
+	@$(BIN)/python -m pytest
+
+bench: $(READY)  ## measure
+	@$(BIN)/python -m tests.benchmarks
+
+lint: $(READY)  ## style, format, and which room may import which
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports --no-logo
+
+types: $(READY)  ## mypy and pyright, both strict
+	@$(BIN)/mypy
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+
+build: $(READY)  ## make the source archive, and the wheel from it, in dist/
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation
+
+pins:  ## for maintainers: choose the pinned versions anew, after a change of dependencies
+	@bash .ci/pins
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Made anew from nothing when the pins or the project change: what is no longer pinned is gone.
+$(READY): .ci/pins.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'Python 3.11 or newer is needed, and "$(PYTHON)" is not. Name one: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (once; about a minute) ..." >&2
+	@bash .ci/venv $(PYTHON) $(VENV) .ci/pins.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)

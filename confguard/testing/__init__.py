@@ -1,0 +1,1 @@
+"""Real stores and faulty networks for tests; not public yet."""

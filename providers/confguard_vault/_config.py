@@ -1,0 +1,279 @@
+"""Where the store is and how to trust it: environment and arguments in, an `Endpoint` out. Reads nothing but what it is given."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from confguard.provider import Failure
+
+T = TypeVar("T")
+
+# What the command-line clients wait for one reply unless told.
+DEFAULT_TIMEOUT = 60.0
+
+# The spellings that the clients take, which are those of Go's strconv.ParseBool.
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
+_VISIBLE = re.compile(r"[!-~]+")
+
+
+class Misconfigured(Exception):
+    """What is set cannot work. Carries the failure of every reference; made by us, so it holds no secret."""
+
+    def __init__(self, message: str, tip: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.tip = tip
+
+    def failure(self, scheme: str) -> Failure:
+        """The failure of a reference of this scheme."""
+        return Failure("unconfigured", f"{scheme}: {self.message}", tip=self.tip)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value and where it was set, which is what a message has to name."""
+
+    name: str = field(compare=False)
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How the store's certificate is checked, and which one is shown to it."""
+
+    verify: bool = True
+    ca_file: Setting | None = None
+    ca_text: Setting | None = field(default=None, repr=False)
+    ca_directory: Setting | None = None
+    client_cert: Setting | None = None
+    client_key: Setting | None = None
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """All that decides which store is asked and how. Two equal ones share a login and their reads."""
+
+    address: str
+    host: str
+    trust: Trust
+    namespace: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    timeout: float = DEFAULT_TIMEOUT
+    logs_in_for_us: bool = False
+    prefix: str = field(default="VAULT", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was given in code; each wins over the environment."""
+
+    address: str | None = None
+    namespace: str | None = None
+    ca_cert: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
+    verify: bool | None = None
+    tls_server_name: str | None = None
+    timeout: float | None = None
+    proxy: str | None = field(default=None, repr=False)
+    allow_http: bool = False
+
+
+class Environment:
+    """The variables of the two command-line clients, as one scheme sees them.
+
+    ``bao`` asks for ``BAO_X`` and then ``VAULT_X``, for those who came from Vault. ``vault://`` turns that round, so that each
+    scheme believes its own client first, and a machine that is set up for one of them serves both schemes.
+    """
+
+    def __init__(self, scheme: str, variables: Mapping[str, str]) -> None:
+        self.prefixes = ("BAO", "VAULT") if scheme == "openbao" else ("VAULT", "BAO")
+        self._variables = variables
+
+    def get(self, *suffixes: str) -> Setting | None:
+        """The first of these settings that is set. A variable that is there and empty hides its twin, as it does for ``bao``."""
+        for suffix in suffixes:
+            for name in (f"{prefix}_{suffix}" for prefix in self.prefixes):
+                if name in self._variables:
+                    if self._variables[name]:
+                        return Setting(name, self._variables[name])
+                    break
+        return None
+
+    def plain(self, name: str) -> Setting | None:
+        """A variable that is not of these clients."""
+        value = self._variables.get(name)
+        return Setting(name, value) if value else None
+
+    def home(self) -> Path | None:
+        """The home directory, where there is one: users of containers often have none."""
+        try:
+            home = Path(self._variables["HOME"]) if self._variables.get("HOME") else Path.home()
+        except RuntimeError:
+            return None
+        return home if home.is_absolute() else None
+
+
+def endpoint(options: Options, environment: Environment) -> Endpoint:
+    """Decide where to ask, and how.
+
+    Raises:
+        Misconfigured: A variable or an argument cannot be read, or would carry credentials over an unprotected connection.
+    """
+    chosen, agent = _address(options, environment)
+    url = _url(chosen)
+    host = url.hostname or ""
+    if url.scheme == "http" and not is_loopback(host) and not options.allow_http:
+        raise Misconfigured(
+            f"{chosen.name} is plain http to another machine, which would show the credentials to the network",
+            "use https, or say Vault(allow_http=True) where the network itself is protected",
+        )
+    namespace = options.namespace or _value(environment.get("NAMESPACE"))
+    return Endpoint(
+        address=f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}",
+        host=host,
+        trust=_trust(options, environment),
+        namespace=_namespace(namespace) if namespace else None,
+        proxy=_proxy(options, environment, url),
+        timeout=options.timeout or _read(environment.get("CLIENT_TIMEOUT"), _seconds, "a duration such as 30s") or DEFAULT_TIMEOUT,
+        logs_in_for_us=agent,
+        prefix=environment.prefixes[0],
+    )
+
+
+def skips_verification(options: Options, environment: Environment) -> str | None:
+    """The name of what switched the check of certificates off, if something did."""
+    if options.verify is not None:
+        return None if options.verify else "verify=False"
+    found = environment.get("SKIP_VERIFY")
+    return found.name if found and found.value in _TRUE else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: what is sent there cannot be read on the way."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _address(options: Options, environment: Environment) -> tuple[Setting, bool]:
+    """The address, and whether it is that of an agent, which adds a token of its own."""
+    if options.address:
+        return Setting("address=", options.address), False
+    if agent := environment.get("AGENT_ADDR"):
+        return agent, True
+    if found := environment.get("ADDR"):
+        return found, False
+    # The clients fall back to https://127.0.0.1:8200. For a service that is never meant, and would be told as "refused".
+    name = f"{environment.prefixes[0]}_ADDR"
+    raise Misconfigured(f"{name} is not set", f"set {name} to the address of the store, such as https://vault.example.com:8200")
+
+
+def _url(address: Setting) -> SplitResult:
+    tip = "write it as https://HOST:PORT"
+    if address.value.startswith("unix://"):
+        raise Misconfigured(f"{address.name} is a Unix socket, which is not supported", "let the agent listen on 127.0.0.1 too")
+    try:
+        url = urlsplit(address.value)
+        url.port  # noqa: B018 - read for its check of the number
+    except ValueError:
+        raise Misconfigured(f"{address.name} is no address", tip) from None
+    if url.scheme not in {"http", "https"} or not url.hostname or not _VISIBLE.fullmatch(address.value):
+        raise Misconfigured(f"{address.name} is no address that begins with https:// or http://", tip)
+    if url.username is not None or url.query or url.fragment:
+        raise Misconfigured(f"{address.name} holds more than a host, a port and a path", tip)
+    return url
+
+
+def _trust(options: Options, environment: Environment) -> Trust:
+    verify = options.verify
+    if verify is None:
+        verify = not _read(environment.get("SKIP_VERIFY"), _truth, "true or false")
+    for suffix in ("CLIENT_CERT", "CLIENT_KEY"):
+        if found := environment.get(f"{suffix}_BYTES"):
+            raise Misconfigured(f"{found.name} is not supported", f"write it to a file and name that in {found.name[:-6]}")
+    cert = _setting("client_cert=", options.client_cert) or environment.get("CLIENT_CERT")
+    key = _setting("client_key=", options.client_key) or environment.get("CLIENT_KEY")
+    if (cert is None) != (key is None) and (alone := cert or key):
+        raise Misconfigured(f"{alone.name} is set without its other half", "set the client certificate and its key together")
+    ca_file = _setting("ca_cert=", options.ca_cert) or environment.get("CACERT")
+    ca_text = None if ca_file else environment.get("CACERT_BYTES")
+    ca_directory = None if ca_file or ca_text else environment.get("CAPATH")
+    if not (ca_file or ca_text or ca_directory):
+        # The SDK's own variable. Behind all of these stands the system's store, as it does for the clients.
+        bundle = environment.plain("REQUESTS_CA_BUNDLE")
+        ca_directory, ca_file = (bundle, None) if bundle and Path(bundle.value).is_dir() else (None, bundle)
+    server_name = options.tls_server_name or _value(environment.get("TLS_SERVER_NAME"))
+    return Trust(verify, ca_file, ca_text, ca_directory, cert, key, server_name)
+
+
+def _namespace(text: str) -> str:
+    if not _VISIBLE.fullmatch(text):
+        raise Misconfigured("the namespace holds a character that no header can carry", "write it as parent/child")
+    return text.strip("/")
+
+
+def _proxy(options: Options, environment: Environment, url: SplitResult) -> str | None:
+    """The proxy between us and the store; never for this machine, where it could only carry credentials away."""
+    if is_loopback(url.hostname or ""):
+        return None
+    chosen = _setting("proxy=", options.proxy) or environment.get("PROXY_ADDR", "HTTP_PROXY")
+    if chosen is None and not _bypassed(url, environment):
+        name = f"{url.scheme}_proxy"
+        chosen = environment.plain(name) or environment.plain(name.upper())
+    if chosen is None:
+        return None
+    if not re.fullmatch(r"https?://[!-~]+", chosen.value):
+        raise Misconfigured(f"{chosen.name} is no address of a proxy", "write it as http://HOST:PORT")
+    return chosen.value
+
+
+def _bypassed(url: SplitResult, environment: Environment) -> bool:
+    found = environment.plain("no_proxy") or environment.plain("NO_PROXY")
+    host = url.hostname or ""
+    rules = [rule.strip().lower().lstrip("*") for rule in found.value.split(",")] if found else []
+    return any(host == rule.lstrip(".") or host.endswith("." + rule.lstrip(".")) for rule in rules if rule.strip(".")) or (
+        found is not None and found.value.strip() == "*"
+    )
+
+
+def _read(found: Setting | None, reader: Callable[[str], T | None], wanted: str) -> T | None:
+    if found is None:
+        return None
+    value = reader(found.value)
+    if value is None:
+        raise Misconfigured(f"{found.name} cannot be read", f"write it as {wanted}")
+    return value
+
+
+def _truth(text: str) -> bool | None:
+    return True if text in _TRUE else False if text in _FALSE else None
+
+
+def _seconds(text: str) -> float | None:
+    if re.fullmatch(r"\d+", text):
+        return float(text)
+    parts = _DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _setting(name: str, value: str | None) -> Setting | None:
+    return Setting(name, value) if value else None
+
+
+def _value(found: Setting | None) -> str | None:
+    return found.value if found else None

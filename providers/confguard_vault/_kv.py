@@ -1,0 +1,196 @@
+"""Mounts, paths and payloads: what to ask for a reference, and what an answer holds. Does no I/O."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from confguard.provider import Failure, Found, Reference
+from confguard_vault._failures import malformed, safe_request_id, status_failure
+from confguard_vault._http import Reply
+
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
+_MOUNTS = "sys/internal/ui/mounts/"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """Where an engine is mounted (``secret/``), and which version of KV it is: 0 for another engine, or one that is not told."""
+
+    path: str
+    kv: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """The question which mount serves a path."""
+
+    path: str
+    name: str = field(compare=False)
+
+    @property
+    def url(self) -> str:
+        """What to get, behind ``/v1/``."""
+        return _MOUNTS + self.path
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read of a path. Two that ask the store for the same are equal, however their references were written."""
+
+    path: str
+    version: str | None
+    kv: int
+    name: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def path_of(reference: Reference) -> str | Failure:
+    """The path of a reference, without the slashes around it.
+
+    Dot segments would be folded on the way, and lead out of the mount that was asked for.
+    """
+    path = reference.path.strip("/")
+    segments = path.split("/")
+    if "" in segments or "." in segments or ".." in segments:
+        return Failure("unconfigured", f"{reference}: an empty or dot segment in its path", "write the path itself")
+    return path
+
+
+def head(path: str, depth: int) -> str:
+    """The first segments of a path."""
+    return "/".join(path.split("/")[:depth])
+
+
+def parent(path: str) -> str:
+    """All but the last segment of a path. Paths with the same one are served by the same mount."""
+    return path.rpartition("/")[0]
+
+
+def representatives(paths: Iterable[str], depth: int) -> list[str]:
+    """One path for each beginning of so many segments."""
+    first: dict[str, str] = {}
+    for path in paths:
+        first.setdefault(head(path, depth), path)
+    return list(first.values())
+
+
+def mount_of(reply: Reply, asked: Preflight, prefix: str) -> Mount | Failure:
+    """The mount that a preflight's reply tells."""
+    if reply.status == 404:
+        return Mount("", 0)  # a store from before this question, says the command-line client, and reads the path as it is
+    if reply.status != 200:
+        path = asked.path.split("/", 1)
+        inside = path[-1].removeprefix("data/")
+        tip = None
+        if reply.status == 403:
+            tip = f"{_policy(f'{path[0]}/data/{inside}')} (KV v1: without data/)"
+        return status_failure(
+            reply.status, asked.name, prefix, tip=tip, retry_after=reply.retry_after, target=reply.target
+        )
+    data = _object(_object(_json(reply.body)).get("data"))
+    path, options = data.get("path"), _object(data.get("options"))
+    if not isinstance(path, str) or not f"{asked.path}/".startswith(path) or not path.endswith("/"):
+        return malformed(asked.name, "200, without the mount of this path")
+    if data.get("type") not in {"kv", "generic"}:
+        return Mount(path, 0)
+    return Mount(path, 2 if options.get("version") == "2" else 1)
+
+
+def read_of(reference: Reference, path: str, mount: Mount) -> Read | Failure:
+    """What to read for a reference, now that its mount is known."""
+    version = reference.param("version")
+    name = f"{reference.scheme} {path}"
+    if mount.kv != 2:
+        if version is not None:
+            kind = "KV v1" if mount.kv else "this engine"
+            return Failure("unconfigured", f"{name}: {kind} keeps no versions", "leave ?version= out, or use KV v2")
+        return Read(path, None, mount.kv, name)
+    inside = path[len(mount.path) :].removeprefix("data/")
+    if not inside:
+        return Failure("unconfigured", f"{name}: this is a mount, and not a secret in it", "add the path of the secret")
+    name = f"{reference.scheme} {mount.path}{inside}"
+    if version is not None:
+        if not _VERSION.fullmatch(version):
+            return Failure("unconfigured", f"{name}: ?version= is not a number", "write ?version=3, or leave it out for the newest")
+        name += f"?version={version}"
+    return Read(f"{mount.path}data/{inside}", version, 2, name)
+
+
+def result_of(reply: Reply, asked: Read, prefix: str) -> Found | Failure:
+    """The payload that a reply holds, or why it holds none."""
+    if reply.status == 200:
+        return _payload(reply, asked)
+    body = _object(_json(reply.body)) if reply.status == 404 else {}
+    request_id = safe_request_id(body.get("request_id"))
+    if asked.kv == 2 and (gone := _gone(_object(_object(body.get("data")).get("metadata")))):
+        return Failure("missing", f"{asked}: {gone}", "write a new version, or undelete this one", None, request_id)
+    return status_failure(
+        reply.status,
+        asked.name,
+        prefix,
+        tip=_policy(asked.path) if reply.status == 403 else None,
+        retry_after=reply.retry_after,
+        target=reply.target,
+        request_id=request_id,
+    )
+
+
+def _payload(reply: Reply, asked: Read) -> Found | Failure:
+    body = _object(_json(reply.body))
+    data = body.get("data")
+    if asked.kv != 2:
+        if not isinstance(data, dict):
+            return malformed(asked.name, "200, without data")
+        return Found(_dump(data), expires_at=_lease(body))
+    inner = _object(data)
+    version = _object(inner.get("metadata")).get("version")
+    payload = inner.get("data")
+    if not isinstance(payload, dict) or not isinstance(version, int):
+        return malformed(asked.name, "200, without data and its version")
+    if asked.version is not None and str(version) != asked.version:
+        return malformed(asked.name, "200, with another version")
+    return Found(_dump(payload), version=str(version))
+
+
+def _gone(metadata: dict[str, Any]) -> str | None:
+    version = metadata.get("version")
+    if not isinstance(version, int):
+        return None
+    if metadata.get("destroyed") is True:
+        return f"version {version} is destroyed"
+    return f"version {version} is deleted" if metadata.get("deletion_time") else None
+
+
+def _lease(body: dict[str, Any]) -> datetime | None:
+    """When a lease ends. KV v1 tells a duration with no lease behind it: advice on how often to read, and no end."""
+    seconds = body.get("lease_duration")
+    if not body.get("lease_id") or not isinstance(seconds, int) or not 0 < seconds < 10**9:
+        return None
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def _policy(path: str) -> str:
+    return f'the policy needs: path "{path}" {{ capabilities = ["read"] }}'
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dump(payload: dict[str, Any]) -> str:
+    return json.dumps(payload, ensure_ascii=False)

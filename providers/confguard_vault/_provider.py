@@ -1,0 +1,131 @@
+"""The provider: which references belong to which store, and one load for each."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from confguard.provider import Deadline, Failure, Found, Reference, fan_out
+from confguard_vault._auth import AppRole, Credential, Token, credential
+from confguard_vault._config import Endpoint, Environment, Misconfigured, Options, endpoint, skips_verification
+from confguard_vault._http import Client
+from confguard_vault._load import Load
+
+
+class Vault:
+    """Secrets of HashiCorp Vault and OpenBao: ``vault://secret/app#/password``.
+
+    What is not given is taken from the environment, as the command-line clients take it: ``VAULT_ADDR``, ``VAULT_TOKEN``,
+    ``VAULT_CACERT``, ``VAULT_NAMESPACE`` and so on, or their ``BAO_`` twins, which ``openbao://`` asks for first.
+
+    Args:
+        address: Where the store is: ``https://vault.example.com:8200``.
+        auth: Who we are to it.
+        namespace: The namespace of all paths.
+        ca_cert: A PEM file of the authorities to trust in place of the system's.
+        client_cert: A PEM file of the certificate that we show.
+        client_key: A PEM file of its key.
+        verify: Whether to check the store's certificate; False is told as a warning at each load.
+        tls_server_name: The name to look for on the certificate, in place of the address's host.
+        timeout: Seconds to wait for one reply at most; the load's deadline always holds.
+        proxy: The proxy to go through.
+        allow_http: Whether plain http to another machine is allowed.
+    """
+
+    schemes: ClassVar[frozenset[str]] = frozenset({"vault", "openbao"})
+    parameters: ClassVar[frozenset[str]] = frozenset({"version"})
+    loggers: ClassVar[tuple[str, ...]] = ("hvac", "requests", "urllib3")
+
+    def __init__(
+        self,
+        *,
+        address: str | None = None,
+        auth: Token | AppRole | None = None,
+        namespace: str | None = None,
+        ca_cert: str | os.PathLike[str] | None = None,
+        client_cert: str | os.PathLike[str] | None = None,
+        client_key: str | os.PathLike[str] | None = None,
+        verify: bool | None = None,
+        tls_server_name: str | None = None,
+        timeout: float | None = None,
+        proxy: str | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        self._auth = auth
+        self._options = Options(
+            address=address,
+            namespace=namespace,
+            ca_cert=_text(ca_cert),
+            client_cert=_text(client_cert),
+            client_key=_text(client_key),
+            verify=verify,
+            tls_server_name=tls_server_name,
+            timeout=timeout,
+            proxy=proxy,
+            allow_http=allow_http,
+        )
+        self._loads: dict[tuple[Endpoint, Credential], Load] = {}
+
+    def __repr__(self) -> str:
+        return f"Vault(address={self._options.address!r}, auth={self._auth!r}, namespace={self._options.namespace!r})"
+
+    def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
+        """Fetch references: one login, one question a mount, and one read a path, however often this is called in a load.
+
+        Raises:
+            ImportError: hvac is not installed.
+        """
+        results: dict[Reference, Found | Failure] = {}
+        work: dict[Load, list[Reference]] = {}
+        loads = {scheme: self._load(scheme, deadline) for scheme in dict.fromkeys(ref.scheme for ref in refs)}
+        for ref in refs:
+            load = loads[ref.scheme]
+            if isinstance(load, Failure):
+                results[ref] = load
+            else:
+                work.setdefault(load, []).append(ref)
+        if len(work) == 1:
+            [(load, own)] = work.items()
+            return results | load.fetch(own)
+        answers = fan_out(lambda load: load.fetch(work[load]), work, deadline=deadline)
+        for load, answer in answers.items():
+            results |= dict.fromkeys(work[load], answer) if isinstance(answer, Failure) else answer
+        return results
+
+    def close(self) -> None:
+        """Close the connections and forget the logins."""
+        loads, self._loads = self._loads, {}
+        for load in loads.values():
+            load.close()
+
+    def warnings(self) -> tuple[str, ...]:
+        """What about the way this is set up should be known even when all is well."""
+        environments = [Environment(scheme, os.environ) for scheme in ("vault", "openbao")]
+        names = dict.fromkeys(skips_verification(self._options, environment) for environment in environments)
+        return tuple(
+            f"{name} is set: the store's certificate is not checked, so anyone on the way can read the secrets"
+            for name in names
+            if name
+        )
+
+    def _load(self, scheme: str, deadline: Deadline) -> Load | Failure:
+        """The load of a scheme's store: that of this deadline, or a new one."""
+        environment = Environment(scheme, os.environ)
+        try:
+            where = endpoint(self._options, environment)
+            who = credential(self._auth, scheme, where, environment)
+            if isinstance(who, Failure):
+                return who
+            known = self._loads.get((where, who))
+            if known and known.deadline is deadline:
+                return known
+            client = Client(where, deadline)
+        except Misconfigured as exc:
+            return exc.failure(scheme)
+        if known:
+            known.close()
+        self._loads[where, who] = load = Load(client, who, scheme, deadline)
+        return load
+
+
+def _text(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fspath(path)
