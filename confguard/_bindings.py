@@ -27,6 +27,6 @@ class From:
         """The reference, split.
 
         Raises:
-            InvalidReference: It cannot be read; the message says what to write instead.
+            InvalidReferenceError: It cannot be read; the message says what to write instead.
         """
         return parse_reference(unescape_braces(self.reference))

@@ -16,7 +16,14 @@ from confguard._values import closest, texts
 # Errors whose text says what a field wants and quotes nothing of what it got. Any other is told of a secret by its type alone:
 # "invalid character: found `h` at 1" is a part of the secret.
 _QUOTES_NOTHING = frozenset(
-    ["bool_parsing", "bool_type", "bytes_too_long", "bytes_too_short", "bytes_type", "date_type", "datetime_type", "decimal_parsing", "decimal_type", "dict_type", "enum", "float_parsing", "float_type", "frozen_set_type", "greater_than", "greater_than_equal", "int_from_float", "int_parsing", "int_parsing_size", "int_type", "is_instance_of", "json_type", "less_than", "less_than_equal", "list_type", "literal_error", "missing", "model_type", "multiple_of", "none_required", "set_type", "string_pattern_mismatch", "string_sub_type", "string_too_long", "string_too_short", "string_type", "too_long", "too_short", "tuple_type", "url_parsing", "url_scheme", "url_too_long", "url_type", "uuid_type"]
+    """
+    bool_parsing bool_type bytes_too_long bytes_too_short bytes_type date_type datetime_type decimal_parsing
+    decimal_type dict_type enum float_parsing float_type frozen_set_type greater_than greater_than_equal
+    int_from_float int_parsing int_parsing_size int_type is_instance_of json_type less_than less_than_equal list_type
+    literal_error missing model_type multiple_of none_required set_type string_pattern_mismatch string_sub_type
+    string_too_long string_too_short string_type too_long too_short tuple_type url_parsing url_scheme url_too_long
+    url_type uuid_type
+    """.split()  # noqa: SIM905 - a list of words is easier to read so
 )
 _VALIDATORS_OWN = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
 _SHOWN = 80
@@ -85,9 +92,7 @@ def _unknown(load: Load, trail: Trail, rest: tuple[int | str, ...]) -> Problem:
             meant = closest(variable.name, known)
             tip = f"did you mean {meant}?" if meant else "take it out, or set extra='ignore' in model_config"
             return Problem("invalid", "", f"no field takes {variable.name}", tip=tip, origin=variable)
-    return Problem(
-        "invalid", "", "an unknown key was given", tip="every key needs a field, or extra='ignore' in model_config"
-    )
+    return Problem("invalid", "", "an unknown key was given", tip="every key needs a field, or extra='ignore' in model_config")
 
 
 def _refused(load: Load, trail: Trail, rest: tuple[int | str, ...], details: ErrorDetails) -> Problem:
@@ -105,9 +110,7 @@ def _refused(load: Load, trail: Trail, rest: tuple[int | str, ...], details: Err
 def _nearest_origin(load: Load, trail: Trail) -> Origin | None:
     """The origin of a model's first value, where a whole model is refused."""
     path = trail[-1].path if trail else ""
-    below = (
-        load.origins[leaf[-1].path] for leaf in load.schema.leaves if path and leaf[-1].path.startswith(f"{path}.")
-    )
+    below = (load.origins[leaf[-1].path] for leaf in load.schema.leaves if path and leaf[-1].path.startswith(f"{path}."))
     return next((origin for origin in below if origin.source != "default"), None)
 
 
@@ -116,9 +119,7 @@ def _message(details: ErrorDetails, *, secret: bool) -> str:
     if kind in _VALIDATORS_OWN:
         message = redactor.redact(message.removeprefix(_VALIDATORS_OWN[kind]))
         return (
-            "its validator's message holds the value and is withheld"
-            if _quotes(message, details["input"], secret)
-            else message
+            "its validator's message holds the value and is withheld" if _quotes(message, details["input"], secret) else message
         )
     if secret and kind not in _QUOTES_NOTHING:
         return f"not a valid value of its type ({kind})" if kind.isidentifier() else "not a valid value of its type"

@@ -79,9 +79,7 @@ class Load:
 
     def failed(self, path: str) -> bool:
         """Whether it is known already why a field, the model around it or one within it has no good value."""
-        return any(
-            path == fault or path.startswith(f"{fault}.") or fault.startswith(f"{path}.") for fault in self.faults
-        )
+        return any(path == fault or path.startswith(f"{fault}.") or fault.startswith(f"{path}.") for fault in self.faults)
 
     def all_problems(self) -> Iterator[Problem]:
         """Everything that is wrong, each told to be of this class."""
@@ -117,9 +115,7 @@ class Load:
         for trail in self.schema.leaves:
             origins = [places.origin(trail) for places, given in readings if find(given, trail) is not ABSENT]
             if origins:
-                self.origins[trail[-1].path] = (
-                    replace(origins[0], shadowed=tuple(origins[1:])) if origins[1:] else origins[0]
-                )
+                self.origins[trail[-1].path] = replace(origins[0], shadowed=tuple(origins[1:])) if origins[1:] else origins[0]
             else:
                 self.origins[trail[-1].path] = Origin("default")
 
@@ -151,9 +147,7 @@ class Load:
             self._take(trail, reference, answer, merge(state, tree), tree)
         return tree
 
-    def _take(
-        self, trail: Trail, reference: Reference, answer: Found | Failure, state: State, tree: dict[str, object]
-    ) -> None:
+    def _take(self, trail: Trail, reference: Reference, answer: Found | Failure, state: State, tree: dict[str, object]) -> None:
         """Put what was found where pydantic will look for it, or note why there is nothing."""
         node = trail[-1]
         origin = Origin(reference.scheme, str(reference).partition("://")[2])

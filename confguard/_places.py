@@ -67,9 +67,7 @@ class Places:
         elif self.label == "mounted":
             for directory in self._directories():
                 yield from (
-                    (f"{directory / name.lower()}" for name in names[:1])
-                    if directory.is_dir()
-                    else (f"{directory} (not there)",)
+                    (f"{directory / name.lower()}" for name in names[:1]) if directory.is_dir() else (f"{directory} (not there)",)
                 )
         elif self.label != "init":
             yield self.label
@@ -103,9 +101,7 @@ class Places:
             return []
         known = {self._folded(name) for name in taken}
         return [
-            self._spelled.get(name, (name, None))[0]
-            for name in self.variables
-            if name.startswith(prefix) and name not in known
+            self._spelled.get(name, (name, None))[0] for name in self.variables if name.startswith(prefix) and name not in known
         ]
 
     def meant(self, trail: Trail, unused: Iterable[str]) -> tuple[str, str] | None:
@@ -151,9 +147,7 @@ class Places:
 
     def _container(self, trail: Trail) -> str | None:
         """The variable that holds a whole nested model as JSON, nearest first."""
-        return next(
-            (found for end in range(len(trail) - 1, 0, -1) if (found := self._present(self.names(trail[:end])))), None
-        )
+        return next((found for end in range(len(trail) - 1, 0, -1) if (found := self._present(self.names(trail[:end])))), None)
 
     @cached_property
     def _spelled(self) -> Mapping[str, tuple[str, str | None]]:

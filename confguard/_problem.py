@@ -103,7 +103,8 @@ def exit_code(problems: Iterable[Problem]) -> int:
     """What a command that found these problems exits with.
 
     78 where the configuration has to be mended, 77 where a permission or credential is, 75 where trying again may help, 70 for
-    a defect. Where several apply, the first of 78, 77, 70, 75: trying again alone mends none of the others. Warnings do not count.
+    a defect. Where several apply, the first of 78, 77, 70, 75: trying again alone mends none of the
+    others. Warnings do not count.
     """
     codes = {_EXIT.get(problem.kind, EX_CONFIG) for problem in problems if problem.severity == "error"}
     return next((code for code in (EX_CONFIG, EX_NOPERM, EX_SOFTWARE, EX_TEMPFAIL) if code in codes), EX_OK)

@@ -35,9 +35,7 @@ class Redactor:
         """The text with every known secret replaced by ``[redacted:LABEL]``; overlapping secrets are united."""
         with self._lock:
             labels = list(self._labels.items())
-        spans = sorted(
-            (start, start + len(form), label) for form, label in labels for start in _occurrences(form, text)
-        )
+        spans = sorted((start, start + len(form), label) for form, label in labels for start in _occurrences(form, text))
         if not spans:
             return text
         pieces: list[str] = []

@@ -22,7 +22,7 @@ _PARAM_SAFE = "/:@!$'()*+,;[]|^~?<>\"`\\"
 _FRAGMENT_SAFE = _PATH_SAFE + "?#"
 
 
-class InvalidReference(ValueError):
+class InvalidReferenceError(ValueError):
     """A reference that cannot be read; the message says what to write instead."""
 
 
@@ -62,14 +62,14 @@ def parse_reference(text: str) -> Reference:
         text: ``SCHEME://PATH[?PARAMS][#/FRAGMENT]``. Each part is percent-decoded once; ``#password`` means ``#/password``.
 
     Raises:
-        InvalidReference: It has no scheme or path, a broken escape, a control character, an empty, ``.`` or ``..`` segment,
+        InvalidReferenceError: It has no scheme or path, a broken escape, a control character, an empty, ``.`` or ``..`` segment,
             a parameter without a name or value or given twice, or a fragment that is no JSON Pointer.
     """
     scheme, separator, rest = text.partition("://")
     if not separator:
-        raise InvalidReference("no '://' in it; a reference looks like vault://secret/app#/password")
+        raise InvalidReferenceError("no '://' in it; a reference looks like vault://secret/app#/password")
     if not _SCHEME.match(scheme):
-        raise InvalidReference("the scheme before '://' must be lower-case letters, digits, '+', '.' or '-'")
+        raise InvalidReferenceError("the scheme before '://' must be lower-case letters, digits, '+', '.' or '-'")
     rest, _, raw_fragment = rest.partition("#")
     raw_path, _, raw_params = rest.partition("?")
     path = _decode(raw_path)
@@ -81,12 +81,12 @@ def unescape_braces(text: str) -> str:
     """Turn the doubled braces of a reference in code into literal ones.
 
     Raises:
-        InvalidReference: A brace stands alone.
+        InvalidReferenceError: A brace stands alone.
     """
 
     def single(match: re.Match[str]) -> str:
         if len(match[0]) == 1:
-            raise InvalidReference("a literal brace is written twice: '{{' or '}}'")
+            raise InvalidReferenceError("a literal brace is written twice: '{{' or '}}'")
         return match[0][0]
 
     return _BRACE.sub(single, text)
@@ -94,24 +94,24 @@ def unescape_braces(text: str) -> str:
 
 def _decode(part: str) -> str:
     if _BAD_ESCAPE.search(part):
-        raise InvalidReference("a '%' that is not followed by two hexadecimal digits; write a literal one as %25")
+        raise InvalidReferenceError("a '%' that is not followed by two hexadecimal digits; write a literal one as %25")
     try:
         decoded = unquote_to_bytes(part).decode()
     except UnicodeError:
-        raise InvalidReference("its percent-escapes are not UTF-8") from None
+        raise InvalidReferenceError("its percent-escapes are not UTF-8") from None
     if _CONTROL.search(decoded):
-        raise InvalidReference("a control character in it")
+        raise InvalidReferenceError("a control character in it")
     return decoded
 
 
 def _check_segments(path: str) -> None:
     if not path.strip("/"):
-        raise InvalidReference("nothing behind '://'; name the value's path in the store")
+        raise InvalidReferenceError("nothing behind '://'; name the value's path in the store")
     segments = path.removeprefix("/").removesuffix("/").split("/")
     if "" in segments:
-        raise InvalidReference("an empty segment ('//') in the path")
+        raise InvalidReferenceError("an empty segment ('//') in the path")
     if "." in segments or ".." in segments:
-        raise InvalidReference("a '.' or '..' segment in the path; write the path itself")
+        raise InvalidReferenceError("a '.' or '..' segment in the path; write the path itself")
 
 
 def _params(raw: str) -> tuple[tuple[str, str], ...]:
@@ -120,16 +120,16 @@ def _params(raw: str) -> tuple[tuple[str, str], ...]:
         raw_name, _, raw_value = pair.partition("=")
         name, value = _decode(raw_name), _decode(raw_value)
         if not name or not value:
-            raise InvalidReference("a parameter without a name or a value; write ?name=value")
+            raise InvalidReferenceError("a parameter without a name or a value; write ?name=value")
         if name in params:
-            raise InvalidReference(f"the parameter {name!r} stands twice")
+            raise InvalidReferenceError(f"the parameter {name!r} stands twice")
         params[name] = value
     return tuple(sorted(params.items()))
 
 
 def _pointer(fragment: str) -> str:
     if _BAD_POINTER.search(fragment):
-        raise InvalidReference("a '~' in the fragment must be written ~0, and a '/' inside a key ~1 (RFC 6901)")
+        raise InvalidReferenceError("a '~' in the fragment must be written ~0, and a '/' inside a key ~1 (RFC 6901)")
     return fragment if not fragment or fragment.startswith("/") else f"/{fragment}"
 
 

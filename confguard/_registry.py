@@ -45,25 +45,19 @@ def sdk_missing(scheme: str, module: str | None) -> Failure:
     """The failure of a reference whose provider cannot import its SDK."""
     entry = BUILTIN.get(scheme)
     tip = entry.install if entry else "install what the provider of this scheme needs"
-    return Failure(
-        "unconfigured", f"{scheme}:// needs the module {module or 'of its SDK'}, which is not installed", tip=tip
-    )
+    return Failure("unconfigured", f"{scheme}:// needs the module {module or 'of its SDK'}, which is not installed", tip=tip)
 
 
 def cannot_ask(provider: Provider | None, reference: Reference) -> Failure | None:
     """Why a reference can be asked of nobody, as far as that is known without asking: its scheme, or a parameter of it."""
     if provider is None:
         meant = closest(reference.scheme, BUILTIN)
-        tip = (
-            f"did you mean {meant}://?" if meant else f"known are {', '.join(f'{name}://' for name in sorted(BUILTIN))}"
-        )
+        tip = f"did you mean {meant}://?" if meant else f"known are {', '.join(f'{name}://' for name in sorted(BUILTIN))}"
         return Failure("unconfigured", f"no provider for {reference.scheme}://", tip=tip)
     known: Collection[str] = getattr(provider, "parameters", ())
     for name, _ in reference.params:
         if name not in known:
             meant = closest(name, known)
             takes = f"{reference.scheme}:// takes {', '.join(sorted(known)) or 'no parameters'}"
-            return Failure(
-                "unconfigured", f"unknown parameter {name!r}", tip=f"did you mean {meant!r}?" if meant else takes
-            )
+            return Failure("unconfigured", f"unknown parameter {name!r}", tip=f"did you mean {meant!r}?" if meant else takes)
     return None

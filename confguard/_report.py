@@ -55,9 +55,7 @@ def _plain(head: str, _: Problem) -> str:
     return head
 
 
-def render_text(
-    problems: Sequence[Problem], *, budget: int = BUDGET, paint: Callable[[str, Problem], str] = _plain
-) -> str:
+def render_text(problems: Sequence[Problem], *, budget: int = BUDGET, paint: Callable[[str, Problem], str] = _plain) -> str:
     """The report for a person: most serious first, the summary last.
 
     Args:
@@ -115,9 +113,7 @@ def _block(problem: Problem, paint: Callable[[str, Problem], str]) -> str:
         rows.append(("request", printable(problem.request_id)))
     if problem.tip:
         rows.append(("tip", printable(problem.tip)))
-    return "\n".join(
-        [paint(_head(problem), problem), *(f"    {f'{label:<9}  ' if label else ''}{text}" for label, text in rows)]
-    )
+    return "\n".join([paint(_head(problem), problem), *(f"    {f'{label:<9}  ' if label else ''}{text}" for label, text in rows)])
 
 
 def _line(problem: Problem) -> str:

@@ -150,9 +150,7 @@ def _checked(provider: Provider, reference: Reference, reply: object) -> Answer:
 
 
 def _defect(provider: Provider, what: str) -> Failure:
-    return Failure(
-        "defect", f"{type(provider).__qualname__} {what}", tip="this is a fault of the provider; please report it"
-    )
+    return Failure("defect", f"{type(provider).__qualname__} {what}", tip="this is a fault of the provider; please report it")
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing_inspection.typing_objects import is_typealiastype
 
 from confguard._bindings import From
 from confguard._problem import Problem
-from confguard._reference import InvalidReference, Reference
+from confguard._reference import InvalidReferenceError, Reference
 
 # typing's own objects have no common type that is public.
 Annotation = Any
@@ -111,9 +111,7 @@ def schema_of(settings_class: type[BaseModel]) -> Schema:
         name = f"{settings_class.__module__}:{settings_class.__qualname__}"
         mistakes: list[Problem] = []
         nodes = _nodes(settings_class, "", (settings_class,), mistakes)
-        models = frozenset(
-            part for part in _parts(settings_class) if isinstance(part, type) and issubclass(part, BaseModel)
-        )
+        models = frozenset(part for part in _parts(settings_class) if isinstance(part, type) and issubclass(part, BaseModel))
         told = tuple(dataclasses.replace(mistake, settings_class=name) for mistake in mistakes)
         schema = Schema(name, nodes, models - {settings_class}, told)
         if settings_class.__pydantic_complete__:
@@ -168,15 +166,13 @@ def _binding(node: Node, info: FieldInfo) -> tuple[Reference | None, list[tuple[
     if node.children:
         faults.append(("a nested model cannot be bound as a whole", "bind its fields"))
     elif node.output is None:
-        faults.append(
-            ("it is bound, and only an alias path into a list leads to it", "give it an alias that is a name")
-        )
+        faults.append(("it is bound, and only an alias path into a list leads to it", "give it an alias that is a name"))
     if binding.secret and not node.secret and not node.children:
         tip = "make it SecretStr, SecretBytes or Secret[…], or say From(…, secret=False)"
         faults.append(("what a store holds is a secret, and its type would show it", tip))
     try:
         reference = binding.parse()
-    except InvalidReference as exc:
+    except InvalidReferenceError as exc:
         faults.append((f"the reference {binding.reference!r} cannot be read", str(exc)))
     return (None if faults else reference), faults
 
@@ -206,7 +202,7 @@ def input_keys(name: str, info: FieldInfo, config: Mapping[str, Any]) -> tuple[t
 def nested_model(annotation: Annotation) -> type | None:
     """The model or pydantic dataclass that an annotation is, on its own or beside None."""
     annotation = _bare(annotation)
-    if get_origin(annotation) in (Union, types.UnionType):
+    if _origin(annotation) in (Union, types.UnionType):
         others = [arg for arg in get_args(annotation) if arg is not type(None)]
         return nested_model(others[0]) if len(others) == 1 else None
     is_model = isinstance(annotation, type) and hasattr(annotation, "__pydantic_fields__")
@@ -216,16 +212,15 @@ def nested_model(annotation: Annotation) -> type | None:
 def is_secret(annotation: Annotation) -> bool:
     """Whether a value of this type holds a secret anywhere."""
     return any(
-        isinstance(kind := get_origin(part) or part, type) and issubclass(kind, SecretStr | SecretBytes | Secret)
+        isinstance(kind := _origin(part) or part, type) and issubclass(kind, SecretStr | SecretBytes | Secret)
         for part in _parts(annotation)
     )
 
 
 def _is_structure(annotation: Annotation) -> bool:
-    kinds = (get_origin(part) or part for part in _parts(annotation))
+    kinds = (_origin(part) or part for part in _parts(annotation))
     return any(
-        isinstance(kind, type)
-        and (issubclass(kind, list | tuple | set | frozenset | dict) or _fields_of(kind) is not None)
+        isinstance(kind, type) and (issubclass(kind, list | tuple | set | frozenset | dict) or _fields_of(kind) is not None)
         for kind in kinds
     )
 
@@ -247,12 +242,17 @@ def _parts(annotation: Annotation) -> Iterator[Annotation]:
             stack += fields
 
 
+def _origin(annotation: Annotation) -> Annotation:
+    """What a generic type was made of; None where it is none."""
+    return get_origin(annotation)
+
+
 def _bare(annotation: Annotation) -> Annotation:
     """An annotation without `Annotated`, type aliases and `NewType`."""
     while True:
-        if get_origin(annotation) is Annotated:
+        if _origin(annotation) is Annotated:
             annotation = get_args(annotation)[0]
-        elif is_typealiastype(alias := get_origin(annotation) or annotation):
+        elif is_typealiastype(alias := _origin(annotation) or annotation):
             annotation = alias.__value__
         elif hasattr(annotation, "__supertype__"):
             annotation = annotation.__supertype__

@@ -4,9 +4,9 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +23,8 @@ from confguard._schema import schema_of
 from confguard._sources import Raised, Source, attempt
 from confguard.exceptions import ConfigError
 from confguard.provider import Provider
+
+Hook = Callable[..., tuple[Source, ...]]
 
 logger = logging.getLogger("confguard")
 
@@ -107,29 +109,27 @@ def _append_bindings(owner: type[BaseSettings]) -> None:
         return
 
     def settings_customise_sources(
-        cls: type[BaseSettings], settings_cls: type[BaseSettings], *args: Source, **kwargs: Source
+        cls: type[BaseSettings], /, settings_cls: type[BaseSettings], *args: Source, **kwargs: Source
     ) -> tuple[Source, ...]:
-        hook = own.__get__(None, cls) if own is not None else super(owner, cls).settings_customise_sources
+        hook: Hook = own.__get__(None, cls) if own is not None else super(owner, cls).settings_customise_sources
         if cls is not owner:
-            sources: tuple[Source, ...] = hook(settings_cls, *args, **kwargs)
-            return sources
+            return hook(settings_cls, *args, **kwargs)
         load = active_load(cls)
         if load is None:
             return (*hook(settings_cls, *args, **kwargs), BindingsSource(settings_cls))
         return (*load.watch(_customised(hook, load, settings_cls, *args, **kwargs)), BindingsSource(settings_cls))
 
-    hooked = classmethod(settings_customise_sources)
-    hooked.__confguard__ = True  # type: ignore[attr-defined] # marks it as ours
-    owner.settings_customise_sources = hooked  # type: ignore[method-assign, assignment] # a classmethod is one by its descriptor
+    hooked: Any = classmethod(settings_customise_sources)
+    hooked.__confguard__ = True  # marks it as ours
+    owner.settings_customise_sources = hooked  # type: ignore[method-assign] # what pydantic-settings calls on the class
 
 
-def _customised(hook: Any, load: Load, settings_cls: type, *args: Source, **kwargs: Source) -> tuple[Source, ...]:
+def _customised(hook: Hook, load: Load, settings_cls: type, *args: Source, **kwargs: Source) -> tuple[Source, ...]:
     """The user's sources; where their own hook fails, the problem is noted and the usual four stand in."""
-    made: list[Source] = []
-    raised = attempt(lambda: made.extend(hook(settings_cls, *args, **kwargs)) or {})
-    if not isinstance(raised, Raised):
+    made = attempt(lambda: hook(settings_cls, *args, **kwargs))
+    if not isinstance(made, Raised):
         return tuple(made)
-    load.problems.append(Problem(raised.kind, "", f"settings_customise_sources: {raised.message}"))
+    load.problems.append(Problem(made.kind, "", f"settings_customise_sources: {made.message}"))
     return (*args, *kwargs.values())
 
 
@@ -158,7 +158,8 @@ def validate(settings_class: type[S], *, timeout: float = DEFAULT_TIMEOUT) -> S:
 
 def load_settings(settings_class: type[S], timeout: float) -> tuple[S | None, tuple[Problem, ...]]:
     """The settings and all problems; no settings where one of them is an error."""
-    if not (isinstance(settings_class, type) and issubclass(settings_class, BaseSettings)):
+    given: object = settings_class
+    if not (isinstance(given, type) and issubclass(given, BaseSettings)):
         raise TypeError(f"validate() takes a subclass of confguard.BaseSettings, not {settings_class!r:.80}")
     if not timeout > 0:
         raise ValueError(f"timeout must be above 0 seconds, not {timeout!r}")
@@ -209,8 +210,8 @@ def _unreadable_env_files(settings_class: type[BaseSettings]) -> list[tuple[str,
     for file in [given] if isinstance(given, str | os.PathLike) else given or []:
         path = Path(file).expanduser()
         if path.is_file():
-            raised = attempt(lambda path=path: path.read_text(encoding=encoding) and {})
-            files.append((str(file), raised.message if isinstance(raised, Raised) else ""))
+            text = attempt(partial(path.read_text, encoding=encoding))
+            files.append((str(file), text.message if isinstance(text, Raised) else ""))
     return files if any(message for _, message in files) else []
 
 

@@ -9,13 +9,15 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from json import JSONDecodeError
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
 from confguard._places import Places
 from confguard._problem import Kind
+
+T = TypeVar("T")
 
 # What pydantic-settings lets a source be: anything that gives a tree when called.
 Source = Callable[..., dict[str, Any]]
@@ -84,7 +86,7 @@ class Watched:
         self.__dict__["_watched"] = source, readings
         self.__dict__["__name__"] = getattr(source, "__name__", type(source).__name__)
 
-    @property  # type: ignore[override] # how isinstance() is told what a proxy stands for
+    @property  # type: ignore[misc] # how isinstance() is told what a proxy stands for
     def __class__(self) -> type:
         return type(self.__dict__["_watched"][0])
 
@@ -103,7 +105,7 @@ class Watched:
         return repr(self.__dict__["_watched"][0])
 
 
-def attempt(call: Source) -> dict[str, Any] | Raised:
+def attempt(call: Callable[[], T]) -> T | Raised:
     """What a call gives, or what may be said of what it raised."""
     try:
         return call()
@@ -154,9 +156,7 @@ class _Careful(PydanticBaseSettingsSource):
         except Exception as exc:  # noqa: BLE001 - becomes a problem
             self._faults.append((field_name, describe(exc)))
         object.__setattr__(self, "_lenient", True)
-        prepared = attempt(
-            lambda: super(_Careful, self).prepare_field_value(field_name, field, value, value_is_complex)
-        )
+        prepared = attempt(lambda: super(_Careful, self).prepare_field_value(field_name, field, value, value_is_complex))
         object.__setattr__(self, "_lenient", False)
         return None if isinstance(prepared, Raised) else prepared
 

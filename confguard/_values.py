@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from confguard.provider import Failure, Found
 
-JSON: TypeAlias = "str | int | float | bool | None | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
 
 
 def pick(found: Found, pointer: str, where: str) -> Found | Failure:
@@ -32,16 +32,12 @@ def pick(found: Found, pointer: str, where: str) -> Found | Failure:
     else:
         readable = True
     if not readable:
-        return Failure(
-            "malformed", f"{where}: the payload is not JSON, so #{pointer} picks nothing", tip="take the fragment off"
-        )
+        return Failure("malformed", f"{where}: the payload is not JSON, so #{pointer} picks nothing", tip="take the fragment off")
     for token in pointer[1:].split("/"):
         key = token.replace("~1", "/").replace("~0", "~")
         step = _step(value, key)
         if isinstance(step, _Nothing):
-            return Failure(
-                "missing" if step.container else "malformed", f"{where}: {step.reason}", tip=_near(value, key)
-            )
+            return Failure("missing" if step.container else "malformed", f"{where}: {step.reason}", tip=_near(value, key))
         value = step
     if value is None:
         return Failure("missing", f"{where}: {pointer} is null")

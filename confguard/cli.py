@@ -39,7 +39,7 @@ Where several apply, the first of 78, 77, 70, 75.
 _UNLIMITED = sys.maxsize
 
 
-class _Duration(click.ParamType):
+class _Duration(click.ParamType):  # type: ignore[type-arg] # generic from click 8.4 on, and not before
     name = "seconds"
     _FORM = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)?\Z")
 
@@ -47,11 +47,7 @@ class _Duration(click.ParamType):
         """Seconds, from ``10``, ``10s``, ``500ms`` or ``2m``."""
         match = self._FORM.match(str(value))
         seconds = float(match[1]) * {"ms": 0.001, "s": 1, "m": 60}[match[2] or "s"] if match else 0
-        return (
-            seconds
-            if seconds > 0
-            else self.fail(f"{value!r} is no duration above 0; write 10, 10s, 500ms or 2m", param, ctx)
-        )
+        return seconds if seconds > 0 else self.fail(f"{value!r} is no duration above 0; write 10, 10s, 500ms or 2m", param, ctx)
 
 
 @click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -63,9 +59,7 @@ def command() -> None:
 @command.command(epilog=_EXAMPLES + _EXIT_CODES)
 @click.argument("target", metavar="MODULE:CLASS")
 @click.option("--timeout", type=_Duration(), default="10s", show_default=True, help="How long stores have to answer.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report."
-)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report.")
 @click.option("--plan", is_flag=True, help="Say what would be fetched; reads no environment and uses no network.")
 def check(target: str, timeout: float, form: str, plan: bool) -> NoReturn:
     """Load the settings class MODULE:CLASS as the service would, and report everything that is wrong.
@@ -142,9 +136,7 @@ def _plan(settings_class: "type[BaseSettings]", form: str) -> NoReturn:
             click.echo(f"{scheme}: {len(payloads)} to fetch, at most")
             for payload in payloads:
                 click.echo(f"    {payload}  for {', '.join(fields[str(payload)])}")
-        click.echo(
-            _text(problems) if problems else f"{schema.name}: {len(fields)} to fetch, nothing wrong with the class"
-        )
+        click.echo(_text(problems) if problems else f"{schema.name}: {len(fields)} to fetch, nothing wrong with the class")
     sys.exit(exit_code(problems))
 
 

@@ -15,6 +15,7 @@ A provider may also have:
 import socket
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -151,10 +152,8 @@ class Deadline:
 
 
 def _shut_down(sock: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # it was never connected, or the peer was first
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it was never connected, or the peer was first
 
 
 def hide(*secrets: str) -> None:
@@ -194,7 +193,7 @@ def fan_out(call: Callable[[T], R], items: Iterable[T], *, deadline: Deadline, l
             with done:
                 if not deadline.passed:
                     results[item] = result
-                if deadline.passed or len(results) == len(order):
+                if len(results) == len(order):
                     done.notify()
 
     for number in range(min(limit, 16, len(order))):

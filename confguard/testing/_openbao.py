@@ -77,9 +77,7 @@ class OpenBao:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
         self._end()
 
     @property
@@ -113,9 +111,7 @@ class OpenBao:
         new, self._seen = lines[self._seen :], len(lines)
         entries = [json.loads(line) for line in new]
         return [
-            Request(entry["request"]["operation"], entry["request"]["path"])
-            for entry in entries
-            if entry["type"] == "request"
+            Request(entry["request"]["operation"], entry["request"]["path"]) for entry in entries if entry["type"] == "request"
         ]
 
     def mount_kv(self, path: str, version: int = 2) -> None:

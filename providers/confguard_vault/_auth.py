@@ -169,7 +169,9 @@ def _read(path: Path, origin: str, scheme: str) -> str | Failure:
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
-        return Failure("unavailable", f"{scheme}: the file of {origin} is not there (yet)", f"is {path} written, and mounted here?")
+        return Failure(
+            "unavailable", f"{scheme}: the file of {origin} is not there (yet)", f"is {path} written, and mounted here?"
+        )
     except (OSError, UnicodeError):
         return Failure("unconfigured", f"{scheme}: the file of {origin} cannot be read", f"make {path} a readable text file")
 

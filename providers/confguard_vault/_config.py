@@ -144,7 +144,9 @@ def endpoint(options: Options, environment: Environment) -> Endpoint:
         trust=_trust(options, environment),
         namespace=_namespace(namespace) if namespace else None,
         proxy=_proxy(options, environment, url),
-        timeout=options.timeout or _read(environment.get("CLIENT_TIMEOUT"), _seconds, "a duration such as 30s") or DEFAULT_TIMEOUT,
+        timeout=options.timeout
+        or _read(environment.get("CLIENT_TIMEOUT"), _seconds, "a duration such as 30s")
+        or DEFAULT_TIMEOUT,
         logs_in_for_us=agent,
         prefix=environment.prefixes[0],
     )

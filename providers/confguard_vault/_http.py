@@ -86,7 +86,7 @@ class Client:
             return self._deadline.failure(what)  # a cut body can look whole
         return fault_failure(outcome, what, self.endpoint.prefix) if isinstance(outcome, str) else outcome
 
-    def _send(self, method: str, url: str, **options: Any) -> Reply | str:  # noqa: ANN401 - handed on to requests as they are
+    def _send(self, method: str, url: str, **options: Any) -> Reply | str:
         """The reply, or the name of a fault. The exception ends here: its frames hold the token, and its text the address."""
         import requests
         from urllib3.exceptions import HTTPError
@@ -223,16 +223,16 @@ def _adapter(endpoint: Endpoint, deadline: Deadline) -> "HTTPAdapter":
             tls["server_hostname"] = endpoint.trust.server_name
 
     class Adapter(HTTPAdapter):
-        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the base class has it
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
             super().init_poolmanager(*args, **kwargs)
             self.poolmanager.pool_classes_by_scheme = pools
 
-        def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the base class has it
+        def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
             manager = super().proxy_manager_for(*args, **kwargs)
             manager.pool_classes_by_scheme = pools
             return manager
 
-        def build_connection_pool_key_attributes(self, request: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401
+        def build_connection_pool_key_attributes(self, request: Any, *_: Any, **__: Any) -> Any:
             host, _tls = super().build_connection_pool_key_attributes(request, verify=False)
             return host, tls if host["scheme"] == "https" else {}
 
@@ -255,7 +255,7 @@ def _context(trust: Trust) -> ssl.SSLContext:
     if trust.client_cert and trust.client_key:
         try:
             # An empty password, or OpenSSL would ask for one on the terminal.
-            context.load_cert_chain(trust.client_cert.value, trust.client_key.value, password="")  # noqa: S106
+            context.load_cert_chain(trust.client_cert.value, trust.client_key.value, password="")
         except (OSError, ValueError):
             names = f"{trust.client_cert.name} and {trust.client_key.name}"
             raise _unreadable(names, "name a PEM certificate and its key, without a password") from None

@@ -92,9 +92,7 @@ def mount_of(reply: Reply, asked: Preflight, prefix: str) -> Mount | Failure:
         tip = None
         if reply.status == 403:
             tip = f"{_policy(f'{path[0]}/data/{inside}')} (KV v1: without data/)"
-        return status_failure(
-            reply.status, asked.name, prefix, tip=tip, retry_after=reply.retry_after, target=reply.target
-        )
+        return status_failure(reply.status, asked.name, prefix, tip=tip, retry_after=reply.retry_after, target=reply.target)
     data = _object(_object(_json(reply.body)).get("data"))
     path, options = data.get("path"), _object(data.get("options"))
     if not isinstance(path, str) or not f"{asked.path}/".startswith(path) or not path.endswith("/"):
@@ -119,7 +117,9 @@ def read_of(reference: Reference, path: str, mount: Mount) -> Read | Failure:
     name = f"{reference.scheme} {mount.path}{inside}"
     if version is not None:
         if not _VERSION.fullmatch(version):
-            return Failure("unconfigured", f"{name}: ?version= is not a number", "write ?version=3, or leave it out for the newest")
+            return Failure(
+                "unconfigured", f"{name}: ?version= is not a number", "write ?version=3, or leave it out for the newest"
+            )
         name += f"?version={version}"
     return Read(f"{mount.path}data/{inside}", version, 2, name)
 

@@ -134,7 +134,7 @@ class Load:
 
     def _token_is_valid(self) -> bool:
         what = f"{self._scheme} auth/token/lookup-self"
-        reply = fan_out(
-            lambda _: self._client.request("get", "auth/token/lookup-self", what), [what], deadline=self.deadline
-        )[what]
+        reply = fan_out(lambda _: self._client.request("get", "auth/token/lookup-self", what), [what], deadline=self.deadline)[
+            what
+        ]
         return isinstance(reply, Failure) or reply.status != 403
