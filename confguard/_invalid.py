@@ -11,7 +11,7 @@ from confguard._load import Load
 from confguard._problem import Origin, Problem
 from confguard._redaction import redactor
 from confguard._schema import Node, Trail
-from confguard._values import closest, texts
+from confguard._values import texts
 
 # Errors whose text says what a field wants and quotes nothing of what it got. Any other is told of a secret by its type alone:
 # "invalid character: found `h` at 1" is a part of the secret.
@@ -88,8 +88,7 @@ def _unknown(load: Load, trail: Trail, rest: tuple[int | str, ...]) -> Problem:
         return Problem("invalid", trail[-1].path, "has a key that no field of it takes", origin=origin)
     for places in load.places:
         if (variable := places.variable(str(rest[0]))) is not None:
-            known = {name.upper(): None for leaf in load.schema.leaves for name in places.names(leaf)}
-            meant = closest(variable.name, known)
+            meant = next((near[1] for leaf in load.schema.leaves if (near := places.meant(leaf, [variable.name]))), None)
             tip = f"did you mean {meant}?" if meant else "take it out, or set extra='ignore' in model_config"
             return Problem("invalid", "", f"no field takes {variable.name}", tip=tip, origin=variable)
     return Problem("invalid", "", "an unknown key was given", tip="every key needs a field, or extra='ignore' in model_config")

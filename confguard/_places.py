@@ -59,6 +59,8 @@ class Places:
     def looked_in(self, trail: Trail) -> Iterator[str]:
         """The places of this source where a value of the field would be found, as an operator would write them."""
         names = list(dict.fromkeys(self._shown(name) for name in self.names(trail)))
+        if not names:  # no delimiter: a nested model comes as a whole or not at all
+            names = [f"{self._shown(name)} (as JSON)" for name in self.names(trail[:1])]
         if self.label == "env":
             yield from (f"env {name}" for name in names)
         elif self.label == "dotenv":
@@ -106,9 +108,11 @@ class Places:
 
     def meant(self, trail: Trail, unused: Iterable[str]) -> tuple[str, str] | None:
         """An unused variable that is nearly the field's, and the name it should have had."""
+        start = len(getattr(self.source, "env_prefix", ""))  # what all names share says nothing of how near two are
+        rests = {name[start:]: name for name in unused}
         for name in self.names(trail):
-            if (found := closest(name, unused)) is not None:
-                return found, self._shown(name)
+            if (found := closest(name[start:], rests)) is not None:
+                return rests[found], self._shown(name)
         return None
 
     def holds_bad_json(self, trail: Trail) -> bool:

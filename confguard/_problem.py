@@ -42,6 +42,10 @@ _EXIT: dict[Kind, int] = {
 }
 
 
+LOCAL = frozenset({"init", "env", "dotenv", "mounted", "default"})
+"""What the usual sources are called in an origin; anything else is a scheme or the class name of a source."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a value came from.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypedDict
 
-from confguard._problem import Kind, Origin, Problem, exit_code
+from confguard._problem import LOCAL, Kind, Origin, Problem, exit_code
 
 # Orchestrators show a container's last words: Kubernetes 2,048 bytes of its log's tail.
 BUDGET = 2000
@@ -104,7 +104,8 @@ def printable(text: str) -> str:
 def _block(problem: Problem, paint: Callable[[str, Problem], str]) -> str:
     rows = [("", printable(problem.message))] if problem.message else []
     if problem.origin is not None:
-        rows.append(("from", printable(str(problem.origin))))
+        asked = problem.kind != "invalid" and problem.origin.source not in LOCAL
+        rows.append(("asked" if asked else "from", printable(str(problem.origin))))
     if problem.looked_in:
         rows.append(("looked in", ", ".join(printable(place) for place in problem.looked_in)))
     if problem.retry_after is not None:

@@ -56,7 +56,7 @@ def command() -> None:
     """Check the settings of a service before it starts, without ever showing a secret."""
 
 
-@command.command(epilog=_EXAMPLES + _EXIT_CODES)
+@command.command(epilog=_EXAMPLES + _EXIT_CODES, short_help="Load settings and report all that is wrong.")
 @click.argument("target", metavar="MODULE:CLASS")
 @click.option("--timeout", type=_Duration(), default="10s", show_default=True, help="How long stores have to answer.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report.")
@@ -98,7 +98,20 @@ def main() -> NoReturn:
     except click.Abort:
         click.echo("interrupted", err=True)
         sys.exit(130)
+    except Exception as exc:  # noqa: BLE001 - a traceback's text may hold a value
+        click.echo(
+            f"Error: {type(exc).__qualname__} at {_place(exc)}. This is a fault of confguard-settings; please report it.",
+            err=True,
+        )
+        sys.exit(70)
     sys.exit(0)
+
+
+def _place(exc: BaseException) -> str:
+    place, at = "", exc.__traceback__
+    while at is not None:
+        place, at = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}", at.tb_next
+    return place
 
 
 def _plan(settings_class: "type[BaseSettings]", form: str) -> NoReturn:
@@ -198,10 +211,7 @@ def _import_module(name: str) -> Any:
             raise click.UsageError(f"there is no module {name!r} here or on sys.path") from None
         failure = f"{name} needs the module {exc.name!r}, which is not installed"
     except Exception as exc:  # noqa: BLE001 - told as theirs
-        place, at = "", exc.__traceback__
-        while at is not None:
-            place, at = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}", at.tb_next
-        failure = f"importing {name} raised {type(exc).__qualname__} at {place}"
+        failure = f"importing {name} raised {type(exc).__qualname__} at {_place(exc)}"
     click.echo(f"Error: {failure}", err=True)
     sys.exit(70)
 
