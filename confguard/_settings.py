@@ -5,6 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
@@ -25,6 +26,9 @@ from confguard.exceptions import ConfigError
 from confguard.provider import Provider
 
 Hook = Callable[..., tuple[Source, ...]]
+
+# Whether settings of ours are being made in this context.
+_building: ContextVar[bool] = ContextVar("confguard_building", default=False)
 
 logger = logging.getLogger("confguard")
 
@@ -56,10 +60,13 @@ class BaseSettings(pydantic_settings.BaseSettings):
             _origins.forget(__pydantic_self__)
             _append_bindings(type(__pydantic_self__))
             problems = ()
+            token = _building.set(True)
             try:
                 super().__init__(*args, **kwargs)
             except ConfigError as exc:
                 problems = exc.problems
+            finally:
+                _building.reset(token)
             args = kwargs = None
             if problems:
                 # Anew, so that its traceback does not lead through frames that hold what the sources gave.
@@ -163,6 +170,13 @@ def load_settings(settings_class: type[S], timeout: float) -> tuple[S | None, tu
         raise TypeError(f"validate() takes a subclass of confguard.BaseSettings, not {settings_class!r:.80}")
     if not timeout > 0:
         raise ValueError(f"timeout must be above 0 seconds, not {timeout!r}")
+    settings, problems, stop = _load_once(settings_class, timeout)
+    if stop is not None:
+        raise stop
+    return (None if any(problem.severity == "error" for problem in problems) else settings), problems
+
+
+def _load_once(settings_class: type[S], timeout: float) -> tuple[S | None, tuple[Problem, ...], BaseException | None]:
     load = Load(settings_class, timeout)
     settings, stop = _construct(load, {})
     if not load.ran and stop is None and (files := _unreadable_env_files(settings_class)):
@@ -171,16 +185,10 @@ def load_settings(settings_class: type[S], timeout: float) -> tuple[S | None, tu
         load = Load(settings_class, timeout)
         settings, stop = _construct(load, {"_env_file": readable or None})
         load.problems += unreadable_files((path, message) for path, message in files if message)
-    if stop is not None:
-        raise stop
-    problems = tuple(load.all_problems())
-    origins = load.origins
     load.readings.clear()
-    if any(problem.severity == "error" for problem in problems):
-        return None, problems
     if settings is not None:
-        _origins.remember(settings, origins)
-    return settings, problems
+        _origins.remember(settings, load.origins)
+    return settings, tuple(load.all_problems()), stop
 
 
 def _construct(load: Load, arguments: dict[str, Any]) -> tuple[Any, BaseException | None]:
@@ -294,10 +302,9 @@ class _Origins:
 _origins = _Origins()
 
 
-def _redact_record(record: logging.LogRecord) -> bool:
-    """Hide what is known in what pydantic-settings logs of its sources when ``PYDANTIC_SETTINGS_DEBUG`` is set."""
-    record.msg, record.args = redactor.redact(record.getMessage()), ()
-    return True
+def _is_not_of_ours(record: logging.LogRecord) -> bool:
+    """Keep what pydantic-settings logs when ``PYDANTIC_SETTINGS_DEBUG`` is set, every value included, to its own classes."""
+    return not _building.get()
 
 
-logging.getLogger("pydantic_settings").addFilter(_redact_record)
+logging.getLogger("pydantic_settings").addFilter(_is_not_of_ours)

@@ -321,8 +321,8 @@ def test_a_source_that_fails_whole_is_named_and_the_others_are_read(monkeypatch:
         port: int
 
         @classmethod
-        def settings_customise_sources(cls, settings_cls: Any, env_settings: Any, **kwargs: Any) -> Any:
-            return (Broken(settings_cls), env_settings)
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (Broken(settings_cls), kwargs["env_settings"])
 
     monkeypatch.setenv("PORT", "80")
     assert problems_of(Settings) == {
