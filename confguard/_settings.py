@@ -1,12 +1,9 @@
-"""The public face: the base class, `validate` and `explain`."""
+"""The public face: the base class and `validate`."""
 
 import logging
 import os
-import threading
-import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,11 +13,11 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
+from confguard._explain import origins
 from confguard._invalid import faulty_code, invalid, unreadable_files
 from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load
-from confguard._problem import Origin, Problem
+from confguard._problem import Problem
 from confguard._redaction import redactor
-from confguard._schema import schema_of
 from confguard._sources import Raised, Source, attempt
 from confguard.exceptions import ConfigError
 from confguard.provider import Provider
@@ -57,7 +54,7 @@ class BaseSettings(pydantic_settings.BaseSettings):
 
         @wraps(pydantic_settings.BaseSettings.__init__)
         def __init__(__pydantic_self__, *args, **kwargs):  # noqa: N805 - a field may be called "self"
-            _origins.forget(__pydantic_self__)
+            origins.forget(__pydantic_self__)
             _append_bindings(type(__pydantic_self__))
             problems = ()
             token = _building.set(True)
@@ -187,7 +184,7 @@ def _load_once(settings_class: type[S], timeout: float) -> tuple[S | None, tuple
         load.problems += unreadable_files((path, message) for path, message in files if message)
     load.readings.clear()
     if settings is not None:
-        _origins.remember(settings, load.origins)
+        origins.remember(settings, load.origins)
     return settings, tuple(load.all_problems()), stop
 
 
@@ -226,80 +223,6 @@ def _unreadable_env_files(settings_class: type[BaseSettings]) -> list[tuple[str,
 def _log_warnings(problems: Sequence[Problem]) -> None:
     for problem in problems:
         logger.warning("%s", redactor.redact(f"{problem.field or problem.settings_class}: {problem.message}"))
-
-
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """A field of loaded settings, and where its value came from.
-
-    Attributes:
-        field: The field path.
-        value: Its value as text; ``**********`` where it is a secret.
-        origin: Where it came from.
-    """
-
-    field: str
-    value: str
-    origin: Origin
-
-
-def explain(settings: BaseSettings) -> tuple[Explained, ...]:
-    """Where every value of settings came from, in the order of the fields.
-
-    Args:
-        settings: What `validate` returned; a copy of it does not know its origins.
-
-    Raises:
-        LookupError: These settings were not made by `validate`.
-    """
-    origins = _origins.of(settings)
-    if origins is None:
-        raise LookupError("these settings do not know where they came from; load them with confguard.validate()")
-    return tuple(
-        Explained(path, _shown(settings, path, secret=trail[-1].secret), origins[path])
-        for path, trail in schema_of(type(settings)).trails.items()
-        if path in origins
-    )
-
-
-def _shown(settings: BaseSettings, path: str, *, secret: bool) -> str:
-    if secret:
-        return "**********"
-    value: object = settings
-    for name in path.split("."):
-        value = getattr(value, name, None)
-    return redactor.redact(repr(value))
-
-
-class _Origins:
-    """The origins of the settings that are alive. Beside them, since nothing is added to the user's objects."""
-
-    def __init__(self) -> None:
-        self._by_id: dict[int, tuple[weakref.ref[BaseSettings], Mapping[str, Origin]]] = {}
-        self._lock = threading.RLock()  # taken again where a collection runs the callback while it is held
-
-    def remember(self, settings: BaseSettings, origins: Mapping[str, Origin]) -> None:
-        key = id(settings)
-        with self._lock:
-            self._by_id[key] = weakref.ref(settings, lambda ref: self._drop(key, ref)), origins
-
-    def of(self, settings: BaseSettings) -> Mapping[str, Origin] | None:
-        with self._lock:
-            ref, origins = self._by_id.get(id(settings), (None, None))
-        return origins if ref is not None and ref() is settings else None
-
-    def forget(self, settings: BaseSettings) -> None:
-        if self._by_id:
-            with self._lock:
-                self._by_id.pop(id(settings), None)
-
-    def _drop(self, key: int, ref: "weakref.ref[BaseSettings]") -> None:
-        with self._lock:
-            if self._by_id.get(key, (None,))[0] is ref:
-                del self._by_id[key]
-
-
-_origins = _Origins()
 
 
 def _is_not_of_ours(record: logging.LogRecord) -> bool:
