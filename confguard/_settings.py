@@ -226,8 +226,11 @@ def _log_warnings(problems: Sequence[Problem]) -> None:
 
 
 def _is_not_of_ours(record: logging.LogRecord) -> bool:
-    """Keep what pydantic-settings logs when ``PYDANTIC_SETTINGS_DEBUG`` is set, every value included, to its own classes."""
-    return not _building.get()
+    """Drop the record that holds every value of every source, which ``PYDANTIC_SETTINGS_DEBUG`` asks for, of our classes.
+
+    It is the one that comes ready-made; those that name files have arguments, and stay.
+    """
+    return bool(record.args) or not _building.get()
 
 
 logging.getLogger("pydantic_settings").addFilter(_is_not_of_ours)
