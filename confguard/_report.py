@@ -69,11 +69,12 @@ def render_text(problems: Sequence[Problem], *, budget: int = BUDGET, paint: Cal
     """
     summary = _summary(problems)
     blocks = [_block(problem, paint) for problem in problems]
-    for count in range(len(blocks), -1, -1):
-        text = "\n\n".join([*blocks[:count], *_names(problems[count:], budget // 2), summary])
-        if len(text.encode()) <= budget:
-            break
-    return text
+    shown = len(blocks)
+    while True:
+        text = "\n\n".join([*blocks[:shown], *_names(problems[shown:], budget // 2), summary])
+        if len(text.encode()) <= budget or shown == 0:
+            return text
+        shown -= 1
 
 
 def render_json(problems: Sequence[Problem], settings_classes: Iterable[str]) -> ReportJSON:
