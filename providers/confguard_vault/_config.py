@@ -1,4 +1,4 @@
-"""Where the store is and how to trust it: environment and arguments in, an `Endpoint` out. Reads nothing but what it is given."""
+"""Where the store is and how to trust it: environment and arguments in, an `Endpoint` out. Makes no request."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
 _VISIBLE = re.compile(r"[!-~]+")
 
 
-class Misconfigured(Exception):
+class SetupError(Exception):
     """What is set cannot work. Carries the failure of every reference; made by us, so it holds no secret."""
 
     def __init__(self, message: str, tip: str) -> None:
@@ -100,7 +100,10 @@ class Environment:
         self._variables = variables
 
     def get(self, *suffixes: str) -> Setting | None:
-        """The first of these settings that is set. A variable that is there and empty hides its twin, as it does for ``bao``."""
+        """The first of these settings that is set.
+
+        A variable that is there and empty hides its twin, as it does for ``bao``.
+        """
         for suffix in suffixes:
             for name in (f"{prefix}_{suffix}" for prefix in self.prefixes):
                 if name in self._variables:
@@ -127,13 +130,13 @@ def endpoint(options: Options, environment: Environment) -> Endpoint:
     """Decide where to ask, and how.
 
     Raises:
-        Misconfigured: A variable or an argument cannot be read, or would carry credentials over an unprotected connection.
+        SetupError: A variable or an argument cannot be read, or would carry credentials over an unprotected connection.
     """
     chosen, agent = _address(options, environment)
     url = _url(chosen)
     host = url.hostname or ""
     if url.scheme == "http" and not is_loopback(host) and not options.allow_http:
-        raise Misconfigured(
+        raise SetupError(
             f"{chosen.name} is plain http to another machine, which would show the credentials to the network",
             "use https, or say Vault(allow_http=True) where the network itself is protected",
         )
@@ -144,7 +147,9 @@ def endpoint(options: Options, environment: Environment) -> Endpoint:
         trust=_trust(options, environment),
         namespace=_namespace(namespace) if namespace else None,
         proxy=_proxy(options, environment, url),
-        timeout=options.timeout or _read(environment.get("CLIENT_TIMEOUT"), _seconds, "a duration such as 30s") or DEFAULT_TIMEOUT,
+        timeout=options.timeout
+        or _read(environment.get("CLIENT_TIMEOUT"), _seconds, "a duration such as 30s")
+        or DEFAULT_TIMEOUT,
         logs_in_for_us=agent,
         prefix=environment.prefixes[0],
     )
@@ -178,22 +183,26 @@ def _address(options: Options, environment: Environment) -> tuple[Setting, bool]
         return found, False
     # The clients fall back to https://127.0.0.1:8200. For a service that is never meant, and would be told as "refused".
     name = f"{environment.prefixes[0]}_ADDR"
-    raise Misconfigured(f"{name} is not set", f"set {name} to the address of the store, such as https://vault.example.com:8200")
+    raise SetupError(
+        f"{name} is not set", f"set {name} to the address of the store, such as https://vault.example.com:8200"
+    )
 
 
 def _url(address: Setting) -> SplitResult:
     tip = "write it as https://HOST:PORT"
     if address.value.startswith("unix://"):
-        raise Misconfigured(f"{address.name} is a Unix socket, which is not supported", "let the agent listen on 127.0.0.1 too")
+        raise SetupError(
+            f"{address.name} is a Unix socket, which is not supported", "let the agent listen on 127.0.0.1 too"
+        )
     try:
         url = urlsplit(address.value)
         url.port  # noqa: B018 - read for its check of the number
     except ValueError:
-        raise Misconfigured(f"{address.name} is no address", tip) from None
+        raise SetupError(f"{address.name} is no address", tip) from None
     if url.scheme not in {"http", "https"} or not url.hostname or not _VISIBLE.fullmatch(address.value):
-        raise Misconfigured(f"{address.name} is no address that begins with https:// or http://", tip)
+        raise SetupError(f"{address.name} is no address that begins with https:// or http://", tip)
     if url.username is not None or url.query or url.fragment:
-        raise Misconfigured(f"{address.name} holds more than a host, a port and a path", tip)
+        raise SetupError(f"{address.name} holds more than a host, a port and a path", tip)
     return url
 
 
@@ -203,11 +212,13 @@ def _trust(options: Options, environment: Environment) -> Trust:
         verify = not _read(environment.get("SKIP_VERIFY"), _truth, "true or false")
     for suffix in ("CLIENT_CERT", "CLIENT_KEY"):
         if found := environment.get(f"{suffix}_BYTES"):
-            raise Misconfigured(f"{found.name} is not supported", f"write it to a file and name that in {found.name[:-6]}")
+            raise SetupError(f"{found.name} is not supported", f"write it to a file and name that in {found.name[:-6]}")
     cert = _setting("client_cert=", options.client_cert) or environment.get("CLIENT_CERT")
     key = _setting("client_key=", options.client_key) or environment.get("CLIENT_KEY")
     if (cert is None) != (key is None) and (alone := cert or key):
-        raise Misconfigured(f"{alone.name} is set without its other half", "set the client certificate and its key together")
+        raise SetupError(
+            f"{alone.name} is set without its other half", "set the client certificate and its key together"
+        )
     ca_file = _setting("ca_cert=", options.ca_cert) or environment.get("CACERT")
     ca_text = None if ca_file else environment.get("CACERT_BYTES")
     ca_directory = None if ca_file or ca_text else environment.get("CAPATH")
@@ -221,7 +232,7 @@ def _trust(options: Options, environment: Environment) -> Trust:
 
 def _namespace(text: str) -> str:
     if not _VISIBLE.fullmatch(text):
-        raise Misconfigured("the namespace holds a character that no header can carry", "write it as parent/child")
+        raise SetupError("the namespace holds a character that no header can carry", "write it as parent/child")
     return text.strip("/")
 
 
@@ -236,7 +247,7 @@ def _proxy(options: Options, environment: Environment, url: SplitResult) -> str 
     if chosen is None:
         return None
     if not re.fullmatch(r"https?://[!-~]+", chosen.value):
-        raise Misconfigured(f"{chosen.name} is no address of a proxy", "write it as http://HOST:PORT")
+        raise SetupError(f"{chosen.name} is no address of a proxy", "write it as http://HOST:PORT")
     return chosen.value
 
 
@@ -244,9 +255,9 @@ def _bypassed(url: SplitResult, environment: Environment) -> bool:
     found = environment.plain("no_proxy") or environment.plain("NO_PROXY")
     host = url.hostname or ""
     rules = [rule.strip().lower().lstrip("*") for rule in found.value.split(",")] if found else []
-    return any(host == rule.lstrip(".") or host.endswith("." + rule.lstrip(".")) for rule in rules if rule.strip(".")) or (
-        found is not None and found.value.strip() == "*"
-    )
+    return any(
+        host == rule.lstrip(".") or host.endswith("." + rule.lstrip(".")) for rule in rules if rule.strip(".")
+    ) or (found is not None and found.value.strip() == "*")
 
 
 def _read(found: Setting | None, reader: Callable[[str], T | None], wanted: str) -> T | None:
@@ -254,7 +265,7 @@ def _read(found: Setting | None, reader: Callable[[str], T | None], wanted: str)
         return None
     value = reader(found.value)
     if value is None:
-        raise Misconfigured(f"{found.name} cannot be read", f"write it as {wanted}")
+        raise SetupError(f"{found.name} cannot be read", f"write it as {wanted}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""One pooled connection to a store. The only room that knows hvac, requests and urllib3, and imports them when it is entered."""
+"""Pooled requests to one store. The only room that knows hvac, requests and urllib3; it imports them when entered."""
 
 import http.client
 import socket
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from confguard.provider import USER_AGENT, Deadline, Failure, hide
-from confguard_vault._config import Endpoint, Misconfigured, Setting, Trust
+from confguard_vault._config import Endpoint, Setting, SetupError, Trust
 from confguard_vault._failures import fault_failure, safe_host
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Client:
 
         Raises:
             ImportError: The SDK is not installed.
-            Misconfigured: A certificate file cannot be read.
+            SetupError: A certificate file cannot be read.
         """
         from hvac.adapters import RawAdapter
 
@@ -86,8 +86,8 @@ class Client:
             return self._deadline.failure(what)  # a cut body can look whole
         return fault_failure(outcome, what, self.endpoint.prefix) if isinstance(outcome, str) else outcome
 
-    def _send(self, method: str, url: str, **options: Any) -> Reply | str:  # noqa: ANN401 - handed on to requests as they are
-        """The reply, or the name of a fault. The exception ends here: its frames hold the token, and its text the address."""
+    def _send(self, method: str, url: str, **options: Any) -> Reply | str:
+        """The reply, or the name of a fault. The exception ends here: its frames hold the token."""
         import requests
         from urllib3.exceptions import HTTPError
 
@@ -210,10 +210,10 @@ def _adapter(endpoint: Endpoint, deadline: Deadline) -> "HTTPAdapter":
             self.is_verified = True  # where it is not, `Vault.warnings` has told; urllib3 would for every request
 
     class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
+        ConnectionCls = Plain  # pyright: ignore[reportAssignmentType] - urllib3's own classes do not fit its protocol
 
     class TlsPool(HTTPSConnectionPool):
-        ConnectionCls = Tls
+        ConnectionCls = Tls  # pyright: ignore[reportAssignmentType] - likewise
 
     pools: dict[str, type[HTTPConnectionPool]] = {"http": PlainPool, "https": TlsPool}
     tls: dict[str, object] = {}
@@ -223,16 +223,16 @@ def _adapter(endpoint: Endpoint, deadline: Deadline) -> "HTTPAdapter":
             tls["server_hostname"] = endpoint.trust.server_name
 
     class Adapter(HTTPAdapter):
-        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as the base class has it
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
             super().init_poolmanager(*args, **kwargs)
             self.poolmanager.pool_classes_by_scheme = pools
 
-        def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the base class has it
+        def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
             manager = super().proxy_manager_for(*args, **kwargs)
             manager.pool_classes_by_scheme = pools
             return manager
 
-        def build_connection_pool_key_attributes(self, request: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401
+        def build_connection_pool_key_attributes(self, request: Any, *_: Any, **__: Any) -> Any:
             host, _tls = super().build_connection_pool_key_attributes(request, verify=False)
             return host, tls if host["scheme"] == "https" else {}
 
@@ -255,7 +255,7 @@ def _context(trust: Trust) -> ssl.SSLContext:
     if trust.client_cert and trust.client_key:
         try:
             # An empty password, or OpenSSL would ask for one on the terminal.
-            context.load_cert_chain(trust.client_cert.value, trust.client_key.value, password="")  # noqa: S106
+            context.load_cert_chain(trust.client_cert.value, trust.client_key.value, password="")
         except (OSError, ValueError):
             names = f"{trust.client_cert.name} and {trust.client_key.name}"
             raise _unreadable(names, "name a PEM certificate and its key, without a password") from None
@@ -283,5 +283,5 @@ def _load_directory(context: ssl.SSLContext, directory: str) -> None:
             context.load_verify_locations(cafile=file)
 
 
-def _unreadable(name: str, tip: str) -> Misconfigured:
-    return Misconfigured(f"the certificates of {name} cannot be read", tip)
+def _unreadable(name: str, tip: str) -> SetupError:
+    return SetupError(f"the certificates of {name} cannot be read", tip)

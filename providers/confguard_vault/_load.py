@@ -61,7 +61,9 @@ class Load:
             return None
         # In a thread too, since a login that trickles would hold this one beyond the deadline.
         name = f"{self._scheme} login"
-        result = fan_out(lambda _: log_in(self._client, self._credential, self._scheme), [name], deadline=self.deadline)[name]
+        result = fan_out(
+            lambda _: log_in(self._client, self._credential, self._scheme), [name], deadline=self.deadline
+        )[name]
         self._logged_in = result is None
         return result
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from confguard.provider import Deadline, Failure, Found, Reference, fan_out
 from confguard_vault._auth import AppRole, Credential, Token, credential
-from confguard_vault._config import Endpoint, Environment, Misconfigured, Options, endpoint, skips_verification
+from confguard_vault._config import Endpoint, Environment, Options, SetupError, endpoint, skips_verification
 from confguard_vault._http import Client
 from confguard_vault._load import Load
 
@@ -119,7 +119,7 @@ class Vault:
             if known and known.deadline is deadline:
                 return known
             client = Client(where, deadline)
-        except Misconfigured as exc:
+        except SetupError as exc:
             return exc.failure(scheme)
         if known:
             known.close()
