@@ -108,7 +108,7 @@ def fault(exc: BaseException) -> str:
     for error in chain:
         if isinstance(error, ssl.SSLError):
             return _tls_fault(error)
-    names = {cls.__name__ for error in chain for cls in type(error).__mro__}
+    names = {cls.__name__ for error in chain if not _is_new_connection(error) for cls in type(error).__mro__}
     for types, row in _FAULT_TYPES:
         if not names.isdisjoint(types):
             return row
@@ -129,6 +129,11 @@ _FAULT_TYPES: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"InvalidURL", "InvalidProxyURL", "InvalidHeader", "LocationParseError"}), "other"),
     (frozenset({"OSError", "HTTPError"}), "unreachable"),
 )
+
+
+def _is_new_connection(error: BaseException) -> bool:
+    """Whether it is urllib3's "no connection came about", which is a time-out by inheritance alone. It wraps the cause."""
+    return type(error).__name__ == "NewConnectionError"
 
 
 def _tls_fault(error: ssl.SSLError) -> str:
@@ -156,7 +161,9 @@ def _chain(exc: BaseException) -> Iterator[BaseException]:
     yield from seen
 
 
-def _reply(response: "requests.Response") -> Reply:
+def _reply(response: "requests.Response") -> Reply | str:
+    if response.status_code == 200 and not response.content and "Content-Length" not in response.headers:
+        return "truncated"  # within its headers, which http.client takes for their end
     location = response.headers.get("Location")
     try:
         target = safe_host(urlsplit(location).hostname) if location else None
