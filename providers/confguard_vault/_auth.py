@@ -69,7 +69,7 @@ class Credential:
 def credential(
     auth: Token | AppRole | None, scheme: str, endpoint: Endpoint, environment: Environment
 ) -> Credential | Failure:
-    """Read the credential that is set: in code, in the environment, or left in the home directory by a login by hand."""
+    """Read the credential that is set in code or in the environment, or that a login by hand left at home."""
     if isinstance(auth, Token):
         if auth.token is not None:
             return _token(auth.token, "Token(…)", scheme)
@@ -79,14 +79,13 @@ def credential(
     return _from_environment(scheme, endpoint, environment)
 
 
-def log_in(client: "Client", wanted: Credential, scheme: str) -> Failure | None:
-    """Give the client its token: the one that is there, or that of a login."""
+def log_in(client: "Client", wanted: Credential, what: str) -> Failure | None:
+    """Give the client its token: the one that is there, or that of a login, which failures call ``what``."""
     if wanted.token is not None:
         client.log_in(wanted.token)
         return None
     if wanted.login_path is None:
         return None
-    what = f"{scheme} login {wanted.login_path}"
     body = {"role_id": wanted.role_id or "", "secret_id": wanted.secret_id}
     reply = client.request(
         "post", wanted.login_path, what, body={name: value for name, value in body.items() if value is not None}

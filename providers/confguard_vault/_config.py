@@ -91,8 +91,8 @@ class Options:
 class Environment:
     """The variables of the two command-line clients, as one scheme sees them.
 
-    ``bao`` asks for ``BAO_X`` and then ``VAULT_X``, for those who came from Vault. ``vault://`` turns that round, so that each
-    scheme believes its own client first, and a machine that is set up for one of them serves both schemes.
+    ``bao`` asks for ``BAO_X`` and then ``VAULT_X``, for those who came from Vault. ``vault://`` turns that round, so
+    that each scheme believes its own client first, and a machine that is set up for one of them serves both schemes.
     """
 
     def __init__(self, scheme: str, variables: Mapping[str, str]) -> None:
@@ -181,7 +181,7 @@ def _address(options: Options, environment: Environment) -> tuple[Setting, bool]
         return agent, True
     if found := environment.get("ADDR"):
         return found, False
-    # The clients fall back to https://127.0.0.1:8200. For a service that is never meant, and would be told as "refused".
+    # The clients fall back to https://127.0.0.1:8200. A service never means that, and would be told "refused".
     name = f"{environment.prefixes[0]}_ADDR"
     raise SetupError(
         f"{name} is not set", f"set {name} to the address of the store, such as https://vault.example.com:8200"
@@ -237,11 +237,11 @@ def _namespace(text: str) -> str:
 
 
 def _proxy(options: Options, environment: Environment, url: SplitResult) -> str | None:
-    """The proxy between us and the store; never for this machine, where it could only carry credentials away."""
+    """The proxy before the store; never for this machine, where one could only carry credentials away."""
     if is_loopback(url.hostname or ""):
         return None
     chosen = _setting("proxy=", options.proxy) or environment.get("PROXY_ADDR", "HTTP_PROXY")
-    if chosen is None and not _bypassed(url, environment):
+    if chosen is None and not _bypassed(url.hostname or "", environment):
         name = f"{url.scheme}_proxy"
         chosen = environment.plain(name) or environment.plain(name.upper())
     if chosen is None:
@@ -251,13 +251,11 @@ def _proxy(options: Options, environment: Environment, url: SplitResult) -> str 
     return chosen.value
 
 
-def _bypassed(url: SplitResult, environment: Environment) -> bool:
+def _bypassed(host: str, environment: Environment) -> bool:
     found = environment.plain("no_proxy") or environment.plain("NO_PROXY")
-    host = url.hostname or ""
-    rules = [rule.strip().lower().lstrip("*") for rule in found.value.split(",")] if found else []
-    return any(
-        host == rule.lstrip(".") or host.endswith("." + rule.lstrip(".")) for rule in rules if rule.strip(".")
-    ) or (found is not None and found.value.strip() == "*")
+    rules = [rule.strip() for rule in found.value.lower().split(",")] if found else []
+    names = [rule.removeprefix("*").removeprefix(".") for rule in rules]
+    return "*" in rules or any(name and f".{host}".endswith(f".{name}") for name in names)
 
 
 def _read(found: Setting | None, reader: Callable[[str], T | None], wanted: str) -> T | None:

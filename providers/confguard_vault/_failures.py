@@ -1,9 +1,9 @@
 """The one table of what can go wrong: a status or a fault of the connection in, a `Failure` out.
 
-The kind comes from the status or the type of an exception, never from text: the store's text is written by others and may
-name what it should not. One question decides which, since the exit code follows from the kind: does trying again help
-(``unavailable``, ``throttled``), another credential or policy (``unauthenticated``, ``denied``), or another setting
-(``unconfigured``)?
+The kind comes from the status or the type of an exception, never from text: the store's text is written by others and
+may name what it should not. One question decides which, since the exit code follows from the kind: what would help?
+Trying again (``unavailable``, ``throttled``), another credential or policy (``unauthenticated``, ``denied``), or another
+setting (``unconfigured``)?
 """
 
 import re
@@ -105,7 +105,7 @@ FAULTS: dict[str, Row] = {
         "unavailable", "the answer was cut off", "try again; look at what stands between here and the store"
     ),
     "garbled": Row("malformed", "the answer is not HTTP", "check that {prefix}_ADDR is the address of the store"),
-    # Waiting does not mend trust: a setting has to change. Only a certificate out of its time is the store's own to renew.
+    # Waiting does not mend trust: a setting has to change. Only a certificate out of its time is the store's to renew.
     "untrusted": Row(
         "unconfigured",
         "its certificate is not signed by an authority that is trusted here",
@@ -182,7 +182,7 @@ def malformed(what: str, message: str) -> Failure:
 
 
 def retry_seconds(header: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that a ``Retry-After`` asks for, as a number or a date (RFC 9110); None for what is neither."""
+    """Seconds that a ``Retry-After`` asks for (RFC 9110: a number, or a date); None for what is neither."""
     if header is None:
         return None
     text = header.strip()

@@ -103,7 +103,7 @@ class Client:
 
 
 def fault(exc: BaseException) -> str:
-    """Which row of `confguard_vault._failures.FAULTS` an exception is, told by the types in its chain, most specific first."""
+    """Which row of `confguard_vault._failures.FAULTS` an exception is, by the most specific type in its chain."""
     chain = list(_chain(exc))
     for error in chain:
         if isinstance(error, ssl.SSLError):
@@ -115,8 +115,8 @@ def fault(exc: BaseException) -> str:
     return "other"
 
 
-# By name, since urllib3 and requests are not imported with this module. A connection's loss comes before a garbled answer:
-# "closed without an answer" is both to http.client.
+# By name, since urllib3 and requests are not imported with this module. The loss of a connection comes before a garbled
+# answer: "closed without an answer" is both to http.client.
 _FAULT_TYPES: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"ProxyError"}), "proxy"),
     (frozenset({"gaierror", "NameResolutionError"}), "unresolved"),
@@ -132,7 +132,7 @@ _FAULT_TYPES: tuple[tuple[frozenset[str], str], ...] = (
 
 
 def _is_new_connection(error: BaseException) -> bool:
-    """Whether it is urllib3's "no connection came about", which is a time-out by inheritance alone. It wraps the cause."""
+    """Whether it is urllib3's "no connection", a time-out by inheritance alone; it wraps the cause."""
     return type(error).__name__ == "NewConnectionError"
 
 

@@ -17,7 +17,7 @@ _MOUNTS = "sys/internal/ui/mounts/"
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Where an engine is mounted (``secret/``), and its version of KV: 0 for another engine, or one that is not told."""
+    """Where an engine is mounted (``secret/``), and its version of KV; 0 for another engine, or an unknown one."""
 
     path: str
     kv: int
@@ -154,7 +154,7 @@ def _payload(reply: Reply, asked: Read) -> Found | Failure:
     if asked.kv != 2:
         if not isinstance(data, dict):
             return malformed(asked.name, "200, without data")
-        return Found(_dump(as_object(data)), expires_at=_lease(body))
+        return Found(_dump(body["data"]), expires_at=_lease(body))
     inner = as_object(data)
     version = as_object(inner.get("metadata")).get("version")
     payload = inner.get("data")
@@ -162,7 +162,7 @@ def _payload(reply: Reply, asked: Read) -> Found | Failure:
         return malformed(asked.name, "200, without data and its version")
     if asked.version is not None and str(version) != asked.version:
         return malformed(asked.name, "200, with another version")
-    return Found(_dump(as_object(payload)), version=str(version))
+    return Found(_dump(inner["data"]), version=str(version))
 
 
 def _gone(metadata: dict[str, object]) -> tuple[str, str] | None:
@@ -189,5 +189,5 @@ def _policy(path: str) -> str:
     return f'the policy needs: path "{path}" {{ capabilities = ["read"] }}'
 
 
-def _dump(payload: dict[str, object]) -> str:
+def _dump(payload: object) -> str:
     return json.dumps(payload, ensure_ascii=False)

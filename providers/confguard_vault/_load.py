@@ -60,10 +60,9 @@ class Load:
         if self._logged_in:
             return None
         # In a thread too, since a login that trickles would hold this one beyond the deadline.
-        name = f"{self._scheme} login"
-        result = fan_out(
-            lambda _: log_in(self._client, self._credential, self._scheme), [name], deadline=self.deadline
-        )[name]
+        name = f"{self._scheme} login {self._credential.login_path}"
+        answers = fan_out(lambda what: log_in(self._client, self._credential, what), [name], deadline=self.deadline)
+        result = answers[name]
         self._logged_in = result is None
         return result
 
@@ -135,8 +134,7 @@ class Load:
         return results
 
     def _token_is_valid(self) -> bool:
-        what = f"{self._scheme} auth/token/lookup-self"
-        reply = fan_out(
-            lambda _: self._client.request("get", "auth/token/lookup-self", what), [what], deadline=self.deadline
-        )[what]
+        path = "auth/token/lookup-self"
+        what = f"{self._scheme} {path}"
+        reply = fan_out(lambda path: self._client.request("get", path, what), [path], deadline=self.deadline)[path]
         return isinstance(reply, Failure) or reply.status != 403

@@ -122,7 +122,7 @@ def _sockets() -> set[str]:
 
 @dataclass
 class Double:
-    """An HTTP server that answers what it is told, for what OpenBao does not do. Answers ``/v1/secret/app`` as KV v1."""
+    """An HTTP server that answers what it is told, for what OpenBao does not do; ``/v1/secret/app`` is a KV v1 secret."""
 
     port: int
     statuses: dict[str, int] = field(default_factory=dict)
@@ -164,7 +164,7 @@ def double() -> Iterator[Double]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815 - named by http.server
 
         def log_message(self, *_: Any) -> None: ...
 

@@ -40,7 +40,7 @@ def test_token_from_a_variable(
 ) -> None:
     """The token stands in the variable of either command-line client."""
     monkeypatch.setenv(variable, token)
-    assert FOUND == fetch_one(from_environment, f"vault://{mount}/app")
+    assert fetch_one(from_environment, f"vault://{mount}/app") == FOUND
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_each_scheme_believes_its_own_client_first(
     """With both variables set, vault:// takes that of vault, and openbao:// that of bao."""
     monkeypatch.setenv(right, token)
     monkeypatch.setenv(wrong, "of-another-store")
-    assert FOUND == fetch_one(from_environment, f"{scheme}://{mount}/app")
+    assert fetch_one(from_environment, f"{scheme}://{mount}/app") == FOUND
 
 
 @pytest.mark.parametrize("variable", ["VAULT_TOKEN_FILE", "BAO_TOKEN_FILE", "BAO_TOKEN_PATH"])
@@ -75,7 +75,7 @@ def test_token_from_a_file_named_by_a_variable(
     """The token stands in a file, whose newline is no part of it."""
     (tmp_path / "token").write_text(f"{token}\n")
     monkeypatch.setenv(variable, str(tmp_path / "token"))
-    assert FOUND == fetch_one(from_environment, f"vault://{mount}/app")
+    assert fetch_one(from_environment, f"vault://{mount}/app") == FOUND
 
 
 def test_token_from_a_file_named_in_code(
@@ -85,7 +85,7 @@ def test_token_from_a_file_named_in_code(
     monkeypatch.setenv("VAULT_TOKEN", "of-another-store")
     (tmp_path / "token").write_text(f"{token}\n")
     vault = Vault(address=bao.address, auth=Token(file=tmp_path / "token"), ca_cert=bao.ca_cert)
-    assert FOUND == fetch_one(vault, f"vault://{mount}/app")
+    assert fetch_one(vault, f"vault://{mount}/app") == FOUND
 
 
 @pytest.mark.parametrize("name", [".vault-token", ".bao-token"])
@@ -94,7 +94,7 @@ def test_token_that_a_login_left_at_home(
 ) -> None:
     """A developer who logged in by hand needs no variable."""
     (tmp_path / name).write_text(f"{token}\n")
-    assert FOUND == fetch_one(from_environment, f"vault://{mount}/app")
+    assert fetch_one(from_environment, f"vault://{mount}/app") == FOUND
 
 
 def test_token_file_that_is_not_there_yet(from_environment: Vault, fetch_one: FetchOne, tmp_path: Path) -> None:
@@ -122,7 +122,11 @@ def test_token_file_that_is_no_file(fetch_one: FetchOne, tmp_path: Path) -> None
     ("token", "message", "tip"),
     [
         (" \n", "vault: VAULT_TOKEN is empty", "write the credential there"),
-        ("two\nlines", "vault: VAULT_TOKEN holds a character that no credential has", "write the bare credential there"),
+        (
+            "two\nlines",
+            "vault: VAULT_TOKEN holds a character that no credential has",
+            "write the bare credential there",
+        ),
     ],
 )
 def test_token_that_no_header_can_carry(
@@ -161,7 +165,7 @@ def test_app_role(bao: OpenBao, mount: str, token: str, fetch_one: FetchOne, tmp
         AppRole(role_id, secret_id_file=tmp_path / "secret_id", mount=f"/machines/{mount}/"),
     ):
         vault = Vault(address=bao.address, auth=role, ca_cert=bao.ca_cert)
-        assert FOUND == fetch_one(vault, f"vault://{mount}/app")
+        assert fetch_one(vault, f"vault://{mount}/app") == FOUND
 
 
 def test_app_role_without_a_secret_id(bao: OpenBao, mount: str, token: str, fetch_one: FetchOne) -> None:
@@ -169,7 +173,7 @@ def test_app_role_without_a_secret_id(bao: OpenBao, mount: str, token: str, fetc
     role_id = bao.app_role(mount, mount, bind_secret_id=True)[0]
     bao.call("POST", f"auth/approle/role/{mount}", {"bind_secret_id": False, "token_bound_cidrs": "127.0.0.1/32"})
     vault = Vault(address=bao.address, auth=AppRole(role_id), ca_cert=bao.ca_cert)
-    assert FOUND == fetch_one(vault, f"vault://{mount}/app")
+    assert fetch_one(vault, f"vault://{mount}/app") == FOUND
 
 
 @pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
@@ -188,7 +192,7 @@ def test_app_role_from_the_environment(
     role_id, secret_id = bao.app_role(mount, mount)
     monkeypatch.setenv(f"{prefix}_ROLE_ID", role_id)
     monkeypatch.setenv(f"{prefix}_SECRET_ID", secret_id)
-    assert FOUND == fetch_one(from_environment, f"vault://{mount}/app")
+    assert fetch_one(from_environment, f"vault://{mount}/app") == FOUND
 
 
 def test_app_role_that_is_not_taken(bao: OpenBao, mount: str, token: str, fetch: Fetch) -> None:
@@ -237,11 +241,11 @@ def test_policy_that_does_not_allow(bao: OpenBao, mount: str, fetch_one: FetchOn
         f"vault {mount}/other: 403, denied (or it does not exist)",
         f'the policy needs: path "{mount}/data/other" {{ capabilities = ["read"] }}',
     ) == fetch_one(vault, f"vault://{mount}/other")
-    assert 2 == len(bao.requests())
+    assert len(bao.requests()) == 2
 
 
 def test_policy_that_does_not_allow_the_mount(bao: OpenBao, mount: str, fetch: Fetch) -> None:
-    """Where not even the mount may be seen, each reference has its own line, and the store is asked once about the token."""
+    """Where not even the mount may be seen, each reference has its own tip, and the token is asked about once."""
     vault = Vault(address=bao.address, auth=Token(bao.token("default")), ca_cert=bao.ca_cert)
     bao.requests()
     results = fetch(vault, f"vault://{mount}/app", f"vault://{mount}/other")
@@ -262,7 +266,7 @@ def test_login_that_may_not_look_itself_up(bao: OpenBao, mount: str, fetch_one: 
     vault = Vault(address=bao.address, auth=AppRole(*role), ca_cert=bao.ca_cert)
     result = fetch_one(vault, f"vault://{mount}/app")
     assert isinstance(result, Failure)
-    assert "denied" == result.kind
+    assert result.kind == "denied"
 
 
 @pytest.mark.parametrize("how", ["revoked", "wrong"])
@@ -283,7 +287,7 @@ def test_token_that_is_not_valid(bao: OpenBao, mount: str, token: str, fetch: Fe
         )
         for name in ("app", "other")
     ] == list(results.values())
-    assert 1 == [request.path for request in bao.requests()].count("auth/token/lookup-self")
+    assert [request.path for request in bao.requests()].count("auth/token/lookup-self") == 1
 
 
 def test_agent_logs_in_for_us(double: Any, fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +305,7 @@ def test_credentials_are_told_before_they_are_sent(bao: OpenBao, mount: str, fet
     role = AppRole(role_id, secret_id)
     vault = Vault(address=bao.address, auth=role, ca_cert=bao.ca_cert)
     assert not redactor.holds_secret(secret_id)
-    assert FOUND == fetch_one(vault, f"vault://{mount}/app")
+    assert fetch_one(vault, f"vault://{mount}/app") == FOUND
     assert redactor.holds_secret(secret_id)
     assert secret_id not in repr(role) + repr(vault)
 
@@ -311,7 +315,7 @@ def test_token_is_told_before_the_first_request(fetch_one: FetchOne) -> None:
     token = secrets.token_hex(16)
     vault = Vault(address="https://127.0.0.1:1", auth=Token(token))
     assert isinstance(fetch_one(vault, "vault://secret/app"), Failure)
-    assert "[redacted:credential]" == redactor.redact(token)
+    assert redactor.redact(token) == "[redacted:credential]"
     assert token not in repr(vault) + repr(Token(token))
 
 

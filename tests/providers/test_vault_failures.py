@@ -48,13 +48,20 @@ KINDS = {
     504: "unavailable",
 }
 # What the table tells by the first digit.
-OTHERS = {201: "malformed", 204: "malformed", 302: "unconfigured", 307: "unconfigured", 418: "malformed", 500: "unavailable"}
+OTHERS = {
+    201: "malformed",
+    204: "malformed",
+    302: "unconfigured",
+    307: "unconfigured",
+    418: "malformed",
+    500: "unavailable",
+}
 LOGIN_KINDS = {400: "unauthenticated", 403: "unauthenticated", 404: "unconfigured"}
 
 
 def test_the_table_is_whole() -> None:
     """The tests below know every row."""
-    assert (KINDS.keys(), LOGIN_KINDS.keys()) == (STATUSES.keys(), LOGIN_STATUSES.keys())
+    assert (list(KINDS), list(LOGIN_KINDS)) == (list(STATUSES), list(LOGIN_STATUSES))
     assert set(FAULT_KINDS) == set(FAULTS)
 
 
@@ -87,7 +94,7 @@ def test_login_statuses(double: Any, fetch_one: FetchOne, status: int, kind: str
     result = fetch_one(Vault(address=double.address, auth=AppRole("r", "s")), "vault://secret/app")
     assert isinstance(result, Failure)
     assert (kind, True) == (result.kind, result.message.startswith(f"vault login auth/approle/login: {status}"))
-    assert [LOGIN] == double.paths()
+    assert double.paths() == [LOGIN]
 
 
 @pytest.mark.parametrize(
@@ -139,8 +146,8 @@ def test_a_mount_that_is_not_of_the_path(double: Any, fetch_one: FetchOne) -> No
     double.bodies[PREFLIGHT] = b'{"data": {"path": "sys/", "type": "kv", "options": {"version": "2"}}}'
     result = fetch_one(Vault(address=double.address, auth=Token("t")), "vault://secret/app")
     assert isinstance(result, Failure)
-    assert "malformed" == result.kind
-    assert [PREFLIGHT] == double.paths()
+    assert result.kind == "malformed"
+    assert double.paths() == [PREFLIGHT]
 
 
 def test_quota(bao: OpenBao, mount: str, fetch_one: FetchOne) -> None:
@@ -192,16 +199,16 @@ def test_sealed(fetch_one: FetchOne) -> None:
     ],
 )
 def test_retry_after(header: str, seconds: float | None) -> None:
-    """Retry-After is a number of seconds or a date; what is neither says nothing, and no wait is longer than an hour."""
+    """Retry-After is a number of seconds or a date; what is neither says nothing, and an hour is the longest wait."""
     assert seconds == retry_seconds(header, now=datetime(1994, 11, 6, 8, 49, 30, tzinfo=UTC))
 
 
 def test_words_of_the_store_are_checked() -> None:
     """A request id or a host goes into a report only if it looks like one."""
-    assert "8a1f-2b" * 3 == safe_request_id("8a1f-2b" * 3)
-    assert [None] * 4 == [safe_request_id(text) for text in ("a b c d e f g", "short", "x" * 65, 12345678)]
-    assert "vault-2.test" == safe_host("vault-2.test")
-    assert [None] * 3 == [safe_host(text) for text in ("a b", "\x1b[31m", None)]
+    assert safe_request_id("8a1f-2b" * 3) == "8a1f-2b" * 3
+    assert [safe_request_id(text) for text in ("a b c d e f g", "short", "x" * 65, 12345678)] == [None] * 4
+    assert safe_host("vault-2.test") == "vault-2.test"
+    assert [safe_host(text) for text in ("a b", "\x1b[31m", None)] == [None] * 3
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
@@ -226,9 +233,9 @@ def test_redirects_are_not_followed(double: Any, fetch_one: FetchOne, scheme: st
 
 def _wrapped(inner: BaseException) -> BaseException:
     """As requests gives it: in urllib3's MaxRetryError, in an exception of its own."""
-    reason = urllib3.exceptions.NewConnectionError(None, "secret text")  # type: ignore[arg-type] - no pool is needed here
+    reason = urllib3.exceptions.NewConnectionError(None, "secret text")  # type: ignore[arg-type]  # no pool is needed
     reason.__cause__ = inner
-    return requests.exceptions.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/url", reason))  # type: ignore[arg-type] - likewise
+    return requests.exceptions.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/url", reason))  # type: ignore[arg-type]  # likewise
 
 
 def _certificate(code: int) -> ssl.SSLCertVerificationError:
@@ -247,8 +254,11 @@ FAULT_KINDS: dict[str, tuple[str, list[BaseException]]] = {
     "refused": ("unavailable", [ConnectionRefusedError()]),
     "unresolved": ("unavailable", [socket.gaierror(-2, "secret text")]),
     "unreachable": ("unavailable", [OSError(113, "secret text")]),
-    "timeout": ("unavailable", [TimeoutError(), requests.exceptions.ReadTimeout(), requests.exceptions.ConnectTimeout()]),
-    "reset": ("unavailable", [ConnectionResetError(), BrokenPipeError(), RemoteDisconnected(), ssl.SSLEOFError()]),
+    "timeout": (
+        "unavailable",
+        [TimeoutError(), requests.exceptions.ReadTimeout(), requests.exceptions.ConnectTimeout()],
+    ),
+    "reset": ("unavailable", [ConnectionResetError(), BrokenPipeError(), RemoteDisconnected(""), ssl.SSLEOFError()]),
     "truncated": ("unavailable", [IncompleteRead(b"secret text"), requests.exceptions.ChunkedEncodingError()]),
     "garbled": ("malformed", [BadStatusLine("secret text"), requests.exceptions.ContentDecodingError()]),
     "untrusted": ("unconfigured", [_certificate(code) for code in (18, 19, 20, 21)]),
@@ -258,7 +268,10 @@ FAULT_KINDS: dict[str, tuple[str, list[BaseException]]] = {
     "not_tls": ("unconfigured", [_tls("WRONG_VERSION_NUMBER")]),
     "tls": ("unconfigured", [_tls("UNSUPPORTED_PROTOCOL")]),
     "proxy": ("unavailable", [requests.exceptions.ProxyError(ConnectionRefusedError())]),
-    "other": ("unconfigured", [requests.exceptions.InvalidURL(), requests.exceptions.InvalidHeader("secret text"), ValueError()]),
+    "other": (
+        "unconfigured",
+        [requests.exceptions.InvalidURL(), requests.exceptions.InvalidHeader("secret text"), ValueError()],
+    ),
 }
 
 

@@ -105,9 +105,12 @@ def test_garbled(fetch_one: FetchOne) -> None:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         result = fetch_one(Vault(address=address, auth=Token("t")), "vault://secret/app")
         thread.join()
-    assert Failure(
-        "malformed", "vault secret/app: the answer is not HTTP", "check that VAULT_ADDR is the address of the store"
-    ) == result
+    assert (
+        Failure(
+            "malformed", "vault secret/app: the answer is not HTTP", "check that VAULT_ADDR is the address of the store"
+        )
+        == result
+    )
 
 
 @pytest.mark.parametrize("mode", ["blackhole", "slow"])
@@ -127,12 +130,15 @@ def test_deadline_holds_from_the_first_byte(
         results = fetch(vault, "vault://a/x", "vault://b/y", seconds=SECONDS)
         assert SECONDS <= monotonic() - start < AT_MOST
     for reference, result in results.items():
-        what = "vault login" if auth == "approle" else reference.replace("://", " ")
-        assert Failure(
-            "unavailable",
-            f"{what}: no answer within 0.5 s",
-            "check that the store answers from here, or allow it more time (--timeout)",
-        ) == result
+        what = "vault login auth/approle/login" if auth == "approle" else reference.replace("://", " ")
+        assert (
+            Failure(
+                "unavailable",
+                f"{what}: no answer within 0.5 s",
+                "check that the store answers from here, or allow it more time (--timeout)",
+            )
+            == result
+        )
     leaves_nothing()
 
 
@@ -206,15 +212,13 @@ def test_truncated_answer(double: Any, fetch_one: FetchOne, leaves_nothing: Call
         vault = Vault(address=f"http://127.0.0.1:{proxy.port}", auth=Token("t"))
         result = fetch_one(vault, "vault://secret/app")
     assert isinstance(result, Failure)
-    assert result.kind in {"unavailable", "malformed"} if keep < 20 else "unavailable" == result.kind
+    assert result.kind in {"unavailable", "malformed"} if keep < 20 else result.kind == "unavailable"
     leaves_nothing()
 
 
-def test_success_leaves_nothing(
-    root: Vault, mount: str, fetch: Fetch, leaves_nothing: Callable[[], None]
-) -> None:
+def test_success_leaves_nothing(root: Vault, mount: str, fetch: Fetch, leaves_nothing: Callable[[], None]) -> None:
     """After a load no thread and no socket is left."""
-    assert 30 == len(fetch(root, *(f"vault://{mount}/app{n}" for n in range(30))))
+    assert len(fetch(root, *(f"vault://{mount}/app{n}" for n in range(30)))) == 30
     leaves_nothing()
 
 
@@ -245,7 +249,7 @@ def test_client_timeout(
 def test_through_a_proxy(
     bao: OpenBao, mount: str, fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch, leaves_nothing: Callable[[], None]
 ) -> None:
-    """A proxy gets a CONNECT and sees nothing of what goes through; one that trickles does not outlast the deadline."""
+    """A proxy gets a CONNECT without the token, and one that refuses is told as the proxy, without its words."""
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -263,11 +267,50 @@ def test_through_a_proxy(
         thread.join()
     assert heard[0].startswith(b"CONNECT vault.test:8200")
     assert b"t0ken" not in heard[0]
-    assert Failure(
-        "unavailable",
-        "vault secret/app: the proxy did not let us through",
-        "check VAULT_PROXY_ADDR, HTTPS_PROXY and NO_PROXY",
-    ) == result
+    assert (
+        Failure(
+            "unavailable",
+            "vault secret/app: the proxy did not let us through",
+            "check VAULT_PROXY_ADDR, HTTPS_PROXY and NO_PROXY",
+        )
+        == result
+    )
+    leaves_nothing()
+
+
+def test_deadline_holds_before_a_proxy(
+    bao: OpenBao, fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch, leaves_nothing: Callable[[], None]
+) -> None:
+    """A proxy that never answers its CONNECT holds a load no longer than the deadline."""
+    with FaultProxy(bao.port, "blackhole") as proxy:
+        monkeypatch.setenv("VAULT_PROXY_ADDR", f"http://127.0.0.1:{proxy.port}")
+        start = monotonic()
+        vault = Vault(address="https://vault.test:8200", auth=Token("t"))
+        result = fetch_one(vault, "vault://secret/app", seconds=SECONDS)
+        assert SECONDS <= monotonic() - start < AT_MOST
+    assert isinstance(result, Failure)
+    assert result.message == "vault secret/app: no answer within 0.5 s"
+    leaves_nothing()
+
+
+def test_a_store_that_is_silent_holds_up_no_other(
+    bao: OpenBao,
+    mount: str,
+    fetch: Fetch,
+    monkeypatch: pytest.MonkeyPatch,
+    leaves_nothing: Callable[[], None],
+) -> None:
+    """With one store behind each scheme, they are asked side by side."""
+    with FaultProxy(bao.port, "blackhole") as proxy:
+        for name, value in {"ADDR": f"https://127.0.0.1:{proxy.port}", "TOKEN": "t"}.items():
+            monkeypatch.setenv(f"VAULT_{name}", value)
+        for name, value in {"ADDR": bao.address, "TOKEN": bao.root_token, "CACERT": str(bao.ca_cert)}.items():
+            monkeypatch.setenv(f"BAO_{name}", value)
+        results = fetch(Vault(), f"vault://{mount}/app", f"openbao://{mount}/app", seconds=SECONDS)
+    silent, other = results.values()
+    assert Found('{"password": "hunter22"}', version="1") == other
+    assert isinstance(silent, Failure)
+    assert silent.kind == "unavailable"
     leaves_nothing()
 
 
@@ -277,4 +320,4 @@ def test_debug_output_of_http_client(
     """Somebody's debug level for all of http.client does not print our headers."""
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     assert isinstance(fetch_one(root, f"vault://{mount}/app"), Found)
-    assert ("", "") == capfd.readouterr()
+    assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""Secrets made at run time, looked for in everything that a load leaves: results, reprs, records, output, living objects."""
+"""Secrets made at run time, looked for in all that a load leaves: results, reprs, records, output, objects."""
 
 import gc
 import logging
@@ -27,9 +27,15 @@ def test_payload_is_in_no_repr(bao: OpenBao, root: Vault, mount: str, fetch: Fet
 @pytest.mark.parametrize("mode", ["pass", "reset", "truncate", "blackhole"])
 @pytest.mark.parametrize("auth", ["token", "approle"])
 def test_credentials_are_in_nothing_that_is_left(
-    bao: OpenBao, mount: str, fetch: Fetch, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, mode: Mode, auth: str
+    bao: OpenBao,
+    mount: str,
+    fetch: Fetch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    mode: Mode,
+    auth: str,
 ) -> None:
-    """Whether all is well or the network fails, no credential and no payload is in a result, a record, or the output."""
+    """Whether all is well or not, no credential and no payload is in a result, a record, or the output."""
     payload = secrets.token_hex(16)
     bao.put(mount, "app", {"password": payload})
     bao.policy(mount, f'path "{mount}/*" {{ capabilities = ["read"] }}')
@@ -74,5 +80,5 @@ def test_misplaced_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch, fetch:
             patch.setenv("VAULT_TOKEN", "t")
             patch.setenv(f"VAULT_{name}", secret)
             results = fetch(Vault(), "vault://secret/app", seconds=2)
-            assert ["unconfigured"] == [result.kind for result in results.values() if isinstance(result, Failure)], name
+            assert [result.kind for result in results.values() if isinstance(result, Failure)] == ["unconfigured"], name
             assert secret not in repr(results)
