@@ -2,8 +2,8 @@
 
 The kind comes from the status or the type of an exception, never from text: the store's text is written by others and
 may name what it should not. One question decides which, since the exit code follows from the kind: what would help?
-Trying again (``unavailable``, ``throttled``), another credential or policy (``unauthenticated``, ``denied``), or another
-setting (``unconfigured``)?
+Trying again (``unavailable``, ``throttled``), another credential or policy (``unauthenticated``, ``denied``), or
+another setting (``unconfigured``)?
 """
 
 import re

@@ -69,8 +69,8 @@ class Load:
     def _find_mounts(self, names: Mapping[str, str]) -> tuple[dict[str, Mount | Failure], bool]:
         """The mount of each path, and whether the store told us one.
 
-        One question a mount: first for one path of each first segment, and where that did not settle the others (mounts may
-        have several segments), for one path of each first two, and so on.
+        One question a mount: first for one path of each first segment, and where that did not settle the others (mounts
+        may have several segments), for one path of each first two, and so on.
         """
         results: dict[str, Mount | Failure] = {}
         told = False
@@ -118,8 +118,8 @@ class Load:
     ) -> dict[Reference, Found | Failure]:
         """Turn *denied* into *unauthenticated* where it was the token, which answers 403 as a policy does.
 
-        A token that did anything in this load is good. Of another one the store is asked once; a token without the default
-        policy may not ask that, which is why it is no proof against a token that works.
+        A token that was of use just now is good. Of another one the store is asked once; a token without the default
+        policy may not ask that, which is why the answer is no proof against a token that works.
         """
         denied = [ref for ref, result in results.items() if isinstance(result, Failure) and result.kind == "denied"]
         if not denied or token_works or self._token_is_valid():

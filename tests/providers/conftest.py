@@ -122,7 +122,7 @@ def _sockets() -> set[str]:
 
 @dataclass
 class Double:
-    """An HTTP server that answers what it is told, for what OpenBao does not do; ``/v1/secret/app`` is a KV v1 secret."""
+    """An HTTP server that answers what it is told, for what OpenBao does not do. It has a KV v1 secret at ``secret/app``."""
 
     port: int
     statuses: dict[str, int] = field(default_factory=dict)
