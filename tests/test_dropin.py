@@ -4,7 +4,7 @@ import inspect
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 import pydantic_settings
 import pytest
@@ -104,7 +104,7 @@ def test_validate_loads_what_a_plain_call_loads(
             patch.setenv(name, value)
         expected = outcome(pydantic_settings.BaseSettings, fields, config)
         parent = type("Parent", (confguard.BaseSettings,), {"model_config": config, "__module__": __name__})
-        model: type[confguard.BaseSettings] = create_model("Settings", __base__=cast("Any", parent), **fields)
+        model: Any = create_model("Settings", __base__=parent, **fields)
         try:
             loaded = confguard.validate(model).model_dump()
         except confguard.ConfigError:
