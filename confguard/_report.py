@@ -12,7 +12,6 @@ _LONGEST = 80
 BUDGET = 2000
 
 _WORDS: dict[Kind, str] = {
-    "denied": "denied (or it does not exist)",
     "mistake": "mistake in the class",
     "defect": "defect",
 }

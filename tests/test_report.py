@@ -40,7 +40,7 @@ def test_a_report_reads_as_a_person_needs_it() -> None:
             Problem(
                 "denied",
                 "secret_key",
-                "403",
+                "vault secret/myservice: 403, denied (or it does not exist)",
                 origin=Origin("vault", "secret/myservice#/secret_key"),
                 settings_class="myservice.settings:AppSettings",
                 request_id="4f2a",
@@ -48,8 +48,8 @@ def test_a_report_reads_as_a_person_needs_it() -> None:
         ]
     )
     assert str(error).strip("\n").splitlines() == [
-        "secret_key       denied (or it does not exist)",
-        "    403",
+        "secret_key       denied",
+        "    vault secret/myservice: 403, denied (or it does not exist)",
         "    asked      vault secret/myservice#/secret_key",
         "    request    4f2a",
         "",

@@ -109,7 +109,8 @@ def test_a_provider_is_closed_whatever_came_of_its_fetch(store: Store) -> None:
 
 def test_an_sdk_that_is_not_installed_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without hvac a Vault reference is unconfigured, and the tip installs the extra under our distribution's name."""
-    monkeypatch.setitem(sys.modules, "hvac", None)
+    for name in ("hvac", "hvac.adapters"):
+        monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setenv("VAULT_ADDR", "http://127.0.0.1:9")
     monkeypatch.setenv("VAULT_TOKEN", "t0ken")
     with pytest.raises(ConfigError) as caught:

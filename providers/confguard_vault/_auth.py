@@ -66,9 +66,7 @@ class Credential:
     secret_id: str | None = field(default=None, repr=False)
 
 
-def credential(
-    auth: Token | AppRole | None, scheme: str, endpoint: Endpoint, environment: Environment
-) -> Credential | Failure:
+def credential(auth: Token | AppRole | None, scheme: str, endpoint: Endpoint, environment: Environment) -> Credential | Failure:
     """Read the credential that is set in code or in the environment, or that a login by hand left at home."""
     if isinstance(auth, Token):
         if auth.token is not None:
@@ -175,9 +173,7 @@ def _read(path: Path, origin: str, scheme: str) -> str | Failure:
             "unavailable", f"{scheme}: the file of {origin} is not there (yet)", f"is {path} written, and mounted here?"
         )
     except (OSError, UnicodeError):
-        return Failure(
-            "unconfigured", f"{scheme}: the file of {origin} cannot be read", f"make {path} a readable text file"
-        )
+        return Failure("unconfigured", f"{scheme}: the file of {origin} cannot be read", f"make {path} a readable text file")
 
 
 def _unsendable(secret: str, origin: str, scheme: str) -> Failure | None:

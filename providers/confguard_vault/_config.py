@@ -183,17 +183,13 @@ def _address(options: Options, environment: Environment) -> tuple[Setting, bool]
         return found, False
     # The clients fall back to https://127.0.0.1:8200. A service never means that, and would be told "refused".
     name = f"{environment.prefixes[0]}_ADDR"
-    raise SetupError(
-        f"{name} is not set", f"set {name} to the address of the store, such as https://vault.example.com:8200"
-    )
+    raise SetupError(f"{name} is not set", f"set {name} to the address of the store, such as https://vault.example.com:8200")
 
 
 def _url(address: Setting) -> SplitResult:
     tip = "write it as https://HOST:PORT"
     if address.value.startswith("unix://"):
-        raise SetupError(
-            f"{address.name} is a Unix socket, which is not supported", "let the agent listen on 127.0.0.1 too"
-        )
+        raise SetupError(f"{address.name} is a Unix socket, which is not supported", "let the agent listen on 127.0.0.1 too")
     try:
         url = urlsplit(address.value)
         url.port  # noqa: B018 - read for its check of the number
@@ -216,9 +212,7 @@ def _trust(options: Options, environment: Environment) -> Trust:
     cert = _setting("client_cert=", options.client_cert) or environment.get("CLIENT_CERT")
     key = _setting("client_key=", options.client_key) or environment.get("CLIENT_KEY")
     if (cert is None) != (key is None) and (alone := cert or key):
-        raise SetupError(
-            f"{alone.name} is set without its other half", "set the client certificate and its key together"
-        )
+        raise SetupError(f"{alone.name} is set without its other half", "set the client certificate and its key together")
     ca_file = _setting("ca_cert=", options.ca_cert) or environment.get("CACERT")
     ca_text = None if ca_file else environment.get("CACERT_BYTES")
     ca_directory = None if ca_file or ca_text else environment.get("CAPATH")

@@ -52,9 +52,7 @@ STATUSES: dict[int, Row] = {
     ),
     501: Row("unavailable", "501, the store is not initialised", "initialise the store"),
     502: Row("unavailable", "502, what stands before the store cannot reach it"),
-    503: Row(
-        "unavailable", "503, sealed or in maintenance", "unseal the store; its status command tells what it waits for"
-    ),
+    503: Row("unavailable", "503, sealed or in maintenance", "unseal the store; its status command tells what it waits for"),
     504: Row("unavailable", "504, what stands before the store had no answer from it"),
 }
 """What a status means. `status_failure` tells the rest by their first digit."""
@@ -98,12 +96,8 @@ FAULTS: dict[str, Row] = {
     "timeout": Row(
         "unavailable", "no answer in time", "check that the store answers from here, or raise {prefix}_CLIENT_TIMEOUT"
     ),
-    "reset": Row(
-        "unavailable", "the connection was cut off", "try again; look at what stands between here and the store"
-    ),
-    "truncated": Row(
-        "unavailable", "the answer was cut off", "try again; look at what stands between here and the store"
-    ),
+    "reset": Row("unavailable", "the connection was cut off", "try again; look at what stands between here and the store"),
+    "truncated": Row("unavailable", "the answer was cut off", "try again; look at what stands between here and the store"),
     "garbled": Row("malformed", "the answer is not HTTP", "check that {prefix}_ADDR is the address of the store"),
     # Waiting does not mend trust: a setting has to change. Only a certificate out of its time is the store's to renew.
     "untrusted": Row(
@@ -130,9 +124,7 @@ FAULTS: dict[str, Row] = {
         "no TLS connection can be agreed on",
         "check {prefix}_ADDR, and which versions of TLS the store takes",
     ),
-    "proxy": Row(
-        "unavailable", "the proxy did not let us through", "check {prefix}_PROXY_ADDR, HTTPS_PROXY and NO_PROXY"
-    ),
+    "proxy": Row("unavailable", "the proxy did not let us through", "check {prefix}_PROXY_ADDR, HTTPS_PROXY and NO_PROXY"),
     "other": Row("unconfigured", "the request cannot be made", "check {prefix}_ADDR"),
 }
 """What a fault of the connection means; `confguard_vault._http.fault` tells which one an exception is."""
@@ -176,9 +168,7 @@ def fault_failure(fault: str, what: str, prefix: str) -> Failure:
 
 def malformed(what: str, message: str) -> Failure:
     """The failure of a 200 that does not hold what it should."""
-    return Failure(
-        "malformed", f"{what}: {message}", "check that the address is that of the store, and not of a page before it"
-    )
+    return Failure("malformed", f"{what}: {message}", "check that the address is that of the store, and not of a page before it")
 
 
 def retry_seconds(header: str | None, now: datetime | None = None) -> float | None:

@@ -85,18 +85,14 @@ def representatives(paths: Iterable[str], depth: int) -> list[str]:
 def mount_of(reply: Reply, asked: Preflight, prefix: str) -> Mount | Failure:
     """The mount that a preflight's reply tells."""
     if reply.status == 404:
-        return Mount(
-            "", 0
-        )  # a store from before this question, says the command-line client, and reads the path as it is
+        return Mount("", 0)  # a store from before this question, says the command-line client, and reads the path as it is
     if reply.status != 200:
         first, _, inside = asked.path.partition("/")
         tip = None
         if reply.status == 403 and inside:
             api_path = f"{first}/data/{inside.removeprefix('data/')}"
             tip = f"{_policy(api_path)} (KV v1: without data/)"
-        return status_failure(
-            reply.status, asked.name, prefix, tip=tip, retry_after=reply.retry_after, target=reply.target
-        )
+        return status_failure(reply.status, asked.name, prefix, tip=tip, retry_after=reply.retry_after, target=reply.target)
     data = as_object(json_object(reply.body).get("data"))
     path, options = data.get("path"), as_object(data.get("options"))
     if not isinstance(path, str) or not f"{asked.path}/".startswith(path) or not path.endswith("/"):

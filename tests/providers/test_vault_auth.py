@@ -138,9 +138,7 @@ def test_token_that_no_header_can_carry(
 
 
 @pytest.mark.parametrize("home", ["", "/nonexistent", "relative", None])
-def test_no_credential_at_all(
-    from_environment: Vault, fetch: Fetch, monkeypatch: pytest.MonkeyPatch, home: str | None
-) -> None:
+def test_no_credential_at_all(from_environment: Vault, fetch: Fetch, monkeypatch: pytest.MonkeyPatch, home: str | None) -> None:
     """Without a credential, and with or without a home directory, every reference says what can be set."""
     if home is None:
         monkeypatch.delenv("HOME")
@@ -150,8 +148,7 @@ def test_no_credential_at_all(
     failure = Failure(
         "unauthenticated",
         "vault: no credential is set",
-        "set VAULT_TOKEN, VAULT_TOKEN_FILE, or VAULT_ROLE_ID and VAULT_SECRET_ID; "
-        "or log in by hand, which writes ~/.vault-token",
+        "set VAULT_TOKEN, VAULT_TOKEN_FILE, or VAULT_ROLE_ID and VAULT_SECRET_ID; or log in by hand, which writes ~/.vault-token",
     )
     assert {"vault://a/b": failure, "vault://c/d": failure} == fetch(from_environment, "vault://a/b", "vault://c/d")
 

@@ -48,9 +48,7 @@ def test_authority_from_the_environment(
     assert fetch_one(vault, f"vault://{mount}/app") == FOUND
 
 
-def test_skipped_verification_is_told(
-    bao: OpenBao, mount: str, fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_skipped_verification_is_told(bao: OpenBao, mount: str, fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the check of certificates the store is read, and a warning names what switched it off."""
     monkeypatch.setenv("VAULT_SKIP_VERIFY", "true")
     vault = Vault(address=bao.address, auth=Token(bao.root_token))
@@ -102,9 +100,7 @@ def test_client_certificate(
 
 @pytest.mark.parametrize("name", ["VAULT_CACERT", "VAULT_CACERT_BYTES", "VAULT_CAPATH"])
 @pytest.mark.parametrize("value", ["nonsense", "/nonexistent"])
-def test_authority_that_cannot_be_read(
-    fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
+def test_authority_that_cannot_be_read(fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """An authority that is not there or no PEM is told by the name of its variable."""
     monkeypatch.setenv(name, value)
     vault = Vault(address="https://127.0.0.1:1", auth=Token("t"))

@@ -130,9 +130,7 @@ def test_a_200_of_the_wrong_shape(double: Any, fetch_one: FetchOne, name: str, b
         ({"data": {"a": 1}, "metadata": {"version": 2}}, "200, with another version"),
     ],
 )
-def test_a_kv2_answer_of_the_wrong_shape(
-    double: Any, fetch_one: FetchOne, data: dict[str, object], message: str
-) -> None:
+def test_a_kv2_answer_of_the_wrong_shape(double: Any, fetch_one: FetchOne, data: dict[str, object], message: str) -> None:
     """An answer of KV v2 holds data and the version that was asked for."""
     double.bodies[PREFLIGHT] = b'{"data": {"path": "secret/", "type": "kv", "options": {"version": "2"}}}'
     double.bodies["/v1/secret/data/app"] = json.dumps({"data": data}).encode()

@@ -75,9 +75,9 @@ def test_unknown_authority(bao: OpenBao, fetch_one: FetchOne, tmp_path: Any) -> 
 def test_plain_http_where_tls_is_meant(double: Any, fetch_one: FetchOne) -> None:
     """A store that does not speak TLS is told as a wrong scheme."""
     vault = Vault(address=double.address.replace("http:", "https:"), auth=Token("t"))
-    assert Failure(
-        "unconfigured", "vault secret/app: it does not speak TLS", "check the scheme of VAULT_ADDR"
-    ) == fetch_one(vault, "vault://secret/app")
+    assert Failure("unconfigured", "vault secret/app: it does not speak TLS", "check the scheme of VAULT_ADDR") == fetch_one(
+        vault, "vault://secret/app"
+    )
 
 
 def test_tls_where_plain_http_is_meant(bao: OpenBao, fetch_one: FetchOne) -> None:
@@ -106,9 +106,7 @@ def test_garbled(fetch_one: FetchOne) -> None:
         result = fetch_one(Vault(address=address, auth=Token("t")), "vault://secret/app")
         thread.join()
     assert (
-        Failure(
-            "malformed", "vault secret/app: the answer is not HTTP", "check that VAULT_ADDR is the address of the store"
-        )
+        Failure("malformed", "vault secret/app: the answer is not HTTP", "check that VAULT_ADDR is the address of the store")
         == result
     )
 
@@ -178,9 +176,7 @@ def test_deadline_holds_in_the_middle(
     leaves_nothing()
 
 
-def test_reset(
-    bao: OpenBao, proxied: Callable[..., Vault], fetch_one: FetchOne, leaves_nothing: Callable[[], None]
-) -> None:
+def test_reset(bao: OpenBao, proxied: Callable[..., Vault], fetch_one: FetchOne, leaves_nothing: Callable[[], None]) -> None:
     """A connection that is cut with RST is unavailable, at once."""
     with FaultProxy(bao.port, "reset") as proxy:
         assert Failure(
