@@ -108,6 +108,17 @@ def leaves_nothing() -> Callable[[], None]:
     return check
 
 
+@pytest.fixture
+def ends_its_threads() -> Callable[[], None]:
+    """Check that the threads of the reads end soon, though the peer still holds their connections."""
+
+    def check() -> None:
+        own = f"{threading.current_thread().name}-"
+        assert until(lambda: not any(thread.name.startswith(own) for thread in threading.enumerate()), 2.0)
+
+    return check
+
+
 def _sockets() -> set[str]:
     found: set[str] = set()
     for descriptor in Path("/proc/self/fd").iterdir():
@@ -122,7 +133,7 @@ def _sockets() -> set[str]:
 
 @dataclass
 class Double:
-    """An HTTP server that answers what it is told, for what OpenBao does not do. It has a KV v1 secret at ``secret/app``."""
+    """An HTTP server that answers what it is told, for what OpenBao does not do. It has a KV v1 secret, secret/app."""
 
     port: int
     statuses: dict[str, int] = field(default_factory=dict)
@@ -151,6 +162,7 @@ def double() -> Iterator[Double]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+        timeout = 5  # for a connection that a failed test left open
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
