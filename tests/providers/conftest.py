@@ -85,7 +85,7 @@ def fetch_one() -> Callable[..., Found | Failure]:
     return lambda provider, reference, **options: run(provider, reference, **options)[reference]
 
 
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
     """Whether a condition comes true in time."""
     end = monotonic() + seconds
     pause = threading.Event()
@@ -97,13 +97,19 @@ def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
 
 
 @pytest.fixture
+def until() -> Callable[..., bool]:
+    """`wait_until`, for tests."""
+    return wait_until
+
+
+@pytest.fixture
 def leaves_nothing() -> Callable[[], None]:
     """Check that no thread and no socket is left that was not there before the test."""
     before = set(threading.enumerate()), _sockets()
 
     def check() -> None:
-        assert until(lambda: set(threading.enumerate()) <= before[0]), threading.enumerate()
-        assert until(lambda: _sockets() <= before[1]), _sockets() - before[1]
+        assert wait_until(lambda: set(threading.enumerate()) <= before[0]), threading.enumerate()
+        assert wait_until(lambda: _sockets() <= before[1]), _sockets() - before[1]
 
     return check
 
@@ -114,7 +120,7 @@ def ends_its_threads() -> Callable[[], None]:
 
     def check() -> None:
         own = f"{threading.current_thread().name}-"
-        assert until(lambda: not any(thread.name.startswith(own) for thread in threading.enumerate()), 2.0)
+        assert wait_until(lambda: not any(thread.name.startswith(own) for thread in threading.enumerate()), 2.0)
 
     return check
 

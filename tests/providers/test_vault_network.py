@@ -182,6 +182,34 @@ def test_deadline_holds_in_the_middle(
     leaves_nothing()
 
 
+@pytest.mark.parametrize("tls", [True, False])
+def test_deadline_has_the_sockets(
+    bao: OpenBao,
+    double: Any,
+    proxied: Callable[..., Vault],
+    leaves_nothing: Callable[[], None],
+    ends_its_threads: Callable[[], None],
+    until: Callable[..., bool],
+    tls: bool,
+) -> None:
+    """Cutting the deadline ends a blocked call at once, long before its time-out, with TLS and without."""
+    deadline = Deadline(3)
+    with FaultProxy(bao.port if tls else double.port, "blackhole") as proxy:
+        vault = proxied(proxy) if tls else Vault(address=f"http://127.0.0.1:{proxy.port}", auth=Token("t"))
+        thread = threading.Thread(target=vault.fetch, args=[[Reference("vault", "a/x")]], kwargs={"deadline": deadline})
+        thread.name = threading.current_thread().name  # so that the threads of the reads are called as elsewhere
+        thread.start()
+        assert until(lambda: bool(deadline._sockets))
+        start = monotonic()
+        deadline.cut()
+        ends_its_threads()
+        assert monotonic() - start < 1
+        thread.join()
+    vault.close()
+    deadline.close()
+    leaves_nothing()
+
+
 def test_reset(
     bao: OpenBao, proxied: Callable[..., Vault], fetch_one: FetchOne, leaves_nothing: Callable[[], None]
 ) -> None:
