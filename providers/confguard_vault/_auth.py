@@ -57,7 +57,7 @@ class AppRole:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What will be shown to the store, read and told to the redactor. ``origin`` is what a tip has to name."""
+    """What will be shown to the store. ``origin`` is what a tip has to name."""
 
     origin: str
     token: str | None = field(default=None, repr=False)
@@ -139,7 +139,6 @@ def _left_at_home(environment: Environment) -> tuple[str, str] | None:
 
 def _token(text: str, origin: str, scheme: str) -> Credential | Failure:
     token = text.strip()
-    hide(token)
     return _unsendable(token, origin, scheme) or Credential(origin, token=token)
 
 

@@ -56,7 +56,7 @@ class Client:
         )
 
     def log_in(self, token: str) -> None:
-        """Let requests carry this token from now on."""
+        """Let requests carry this token from now on, and tell it to the redactor before the first of them does."""
         hide(token)
         self._adapter.token = token
 

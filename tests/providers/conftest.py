@@ -85,7 +85,7 @@ def fetch_one() -> Callable[..., Found | Failure]:
     return lambda provider, reference, **options: run(provider, reference, **options)[reference]
 
 
-def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
     """Whether a condition comes true in time."""
     end = monotonic() + seconds
     pause = threading.Event()
@@ -97,13 +97,30 @@ def until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
 
 
 @pytest.fixture
+def until() -> Callable[..., bool]:
+    """`wait_until`, for tests."""
+    return wait_until
+
+
+@pytest.fixture
 def leaves_nothing() -> Callable[[], None]:
     """Check that no thread and no socket is left that was not there before the test."""
     before = set(threading.enumerate()), _sockets()
 
     def check() -> None:
-        assert until(lambda: set(threading.enumerate()) <= before[0]), threading.enumerate()
-        assert until(lambda: _sockets() <= before[1]), _sockets() - before[1]
+        assert wait_until(lambda: set(threading.enumerate()) <= before[0]), threading.enumerate()
+        assert wait_until(lambda: _sockets() <= before[1]), _sockets() - before[1]
+
+    return check
+
+
+@pytest.fixture
+def ends_its_threads() -> Callable[[], None]:
+    """Check that the threads of the reads end soon, though the peer still holds their connections."""
+
+    def check() -> None:
+        own = f"{threading.current_thread().name}-"
+        assert wait_until(lambda: not any(thread.name.startswith(own) for thread in threading.enumerate()), 2.0)
 
     return check
 
@@ -122,7 +139,7 @@ def _sockets() -> set[str]:
 
 @dataclass
 class Double:
-    """An HTTP server that answers what it is told, for what OpenBao does not do. It has a KV v1 secret at ``secret/app``."""
+    """An HTTP server that answers what it is told, for what OpenBao does not do. It has a KV v1 secret, secret/app."""
 
     port: int
     statuses: dict[str, int] = field(default_factory=dict)
@@ -151,6 +168,7 @@ def double() -> Iterator[Double]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
+        timeout = 5  # for a connection that a failed test left open
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

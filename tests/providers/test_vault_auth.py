@@ -1,5 +1,6 @@
 """Who we are to the store: tokens, their files, AppRole, and what is said where a credential is not taken."""
 
+import json
 import os
 import secrets
 from collections.abc import Callable
@@ -305,6 +306,14 @@ def test_credentials_are_told_before_they_are_sent(bao: OpenBao, mount: str, fet
     assert fetch_one(vault, f"vault://{mount}/app") == FOUND
     assert redactor.holds_secret(secret_id)
     assert secret_id not in repr(role) + repr(vault)
+
+
+def test_token_of_a_login_is_told(double: Any, fetch_one: FetchOne) -> None:
+    """The token that a login gives is as secret as one that was set."""
+    token = secrets.token_hex(16)
+    double.bodies["/v1/auth/approle/login"] = json.dumps({"auth": {"client_token": token}}).encode()
+    assert isinstance(fetch_one(Vault(address=double.address, auth=AppRole("r", "s")), "vault://secret/app"), Found)
+    assert redactor.redact(token) == "[redacted:credential]"
 
 
 def test_token_is_told_before_the_first_request(fetch_one: FetchOne) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trustme
 
-from confguard.provider import Failure, Found
+from confguard.provider import Deadline, Failure, Found, Reference
 from confguard.testing._openbao import OpenBao
 from confguard.testing._proxy import FaultProxy, Mode
 from confguard_vault import AppRole, Token, Vault
@@ -118,6 +118,7 @@ def test_deadline_holds_from_the_first_byte(
     proxied: Callable[..., Vault],
     fetch: Fetch,
     leaves_nothing: Callable[[], None],
+    ends_its_threads: Callable[[], None],
     mode: Mode,
     auth: str,
 ) -> None:
@@ -127,6 +128,7 @@ def test_deadline_holds_from_the_first_byte(
         start = monotonic()
         results = fetch(vault, "vault://a/x", "vault://b/y", seconds=SECONDS)
         assert SECONDS <= monotonic() - start < AT_MOST
+        ends_its_threads()
     for reference, result in results.items():
         what = "vault login auth/approle/login" if auth == "approle" else reference.replace("://", " ")
         assert (
@@ -147,6 +149,7 @@ def test_deadline_holds_in_the_middle(
     proxied: Callable[..., Vault],
     fetch: Fetch,
     leaves_nothing: Callable[[], None],
+    ends_its_threads: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
     mode: Mode,
 ) -> None:
@@ -165,6 +168,7 @@ def test_deadline_holds_in_the_middle(
         start = monotonic()
         results = fetch(proxied(proxy), *(f"vault://{mount}/app{n}" for n in range(40)), seconds=SECONDS)
         assert monotonic() - start < AT_MOST
+        ends_its_threads()
     assert [
         Failure(
             "unavailable",
@@ -173,6 +177,34 @@ def test_deadline_holds_in_the_middle(
         )
         for n in range(40)
     ] == list(results.values())
+    leaves_nothing()
+
+
+@pytest.mark.parametrize("tls", [True, False])
+def test_deadline_has_the_sockets(
+    bao: OpenBao,
+    double: Any,
+    proxied: Callable[..., Vault],
+    leaves_nothing: Callable[[], None],
+    ends_its_threads: Callable[[], None],
+    until: Callable[..., bool],
+    tls: bool,
+) -> None:
+    """Cutting the deadline ends a blocked call at once, long before its time-out, with TLS and without."""
+    deadline = Deadline(3)
+    with FaultProxy(bao.port if tls else double.port, "blackhole") as proxy:
+        vault = proxied(proxy) if tls else Vault(address=f"http://127.0.0.1:{proxy.port}", auth=Token("t"))
+        thread = threading.Thread(target=vault.fetch, args=[[Reference("vault", "a/x")]], kwargs={"deadline": deadline})
+        thread.name = threading.current_thread().name  # so that the threads of the reads are called as elsewhere
+        thread.start()
+        assert until(lambda: bool(deadline._sockets))
+        start = monotonic()
+        deadline.cut()
+        ends_its_threads()
+        assert monotonic() - start < 1
+        thread.join()
+    vault.close()
+    deadline.close()
     leaves_nothing()
 
 
@@ -212,10 +244,16 @@ def test_truncated_answer(double: Any, fetch_one: FetchOne, leaves_nothing: Call
     leaves_nothing()
 
 
-def test_success_leaves_nothing(root: Vault, mount: str, fetch: Fetch, leaves_nothing: Callable[[], None]) -> None:
-    """After a load no thread and no socket is left."""
-    assert len(fetch(root, *(f"vault://{mount}/app{n}" for n in range(30)))) == 30
+def test_success_leaves_nothing(root: Vault, mount: str, leaves_nothing: Callable[[], None]) -> None:
+    """When the provider is closed no thread and no socket is left, even while somebody still holds its load."""
+    deadline = Deadline(10)
+    refs = [Reference("vault", f"{mount}/app{n}") for n in range(30)]
+    assert len(root.fetch(refs, deadline=deadline)) == 30
+    [load] = root._loads.values()
+    root.close()
+    deadline.close()
     leaves_nothing()
+    load.close()
 
 
 def test_delay_is_shared(bao: OpenBao, mount: str, proxied: Callable[..., Vault], fetch: Fetch) -> None:

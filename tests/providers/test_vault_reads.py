@@ -154,6 +154,25 @@ def test_a_load_logs_in_once(bao: OpenBao, mount: str) -> None:
     ] == [str(request) for request in bao.requests()]
 
 
+@pytest.mark.parametrize("what", ["another deadline", "closed"])
+def test_a_login_is_not_carried_over(bao: OpenBao, mount: str, what: str) -> None:
+    """Neither a connection of another deadline, which would not cut it, nor one that was closed is used again."""
+    bao.policy("carried", f'path "{mount}/*" {{ capabilities = ["read"] }}')
+    vault = Vault(address=bao.address, auth=AppRole(*bao.app_role("carried", "carried")), ca_cert=bao.ca_cert)
+    bao.requests()
+    first = Deadline(10)
+    second = Deadline(10) if what == "another deadline" else first
+    ref = parse_reference(f"vault://{mount}/app")
+    vault.fetch([ref], deadline=first)
+    if what == "closed":
+        vault.close()
+    vault.fetch([ref], deadline=second)
+    vault.close()
+    for deadline in (first, second):
+        deadline.close()
+    assert [str(request) for request in bao.requests()].count("update auth/approle/login") == 2
+
+
 def test_a_new_load_logs_in_again(bao: OpenBao, mount: str, fetch_one: FetchOne) -> None:
     """A provider that was closed can load again, with a login of its own."""
     bao.policy("again", f'path "{mount}/*" {{ capabilities = ["read"] }}')
@@ -204,7 +223,7 @@ def test_odd_names_reach_the_store_whole(bao: OpenBao, root: Vault, mount: str, 
 def test_dot_segments_are_refused(double: Any, path: str) -> None:
     """A path that would be folded on its way is refused, even where the core lets it through, and nothing is asked."""
     vault = Vault(address=double.address, auth=Token("t"))
-    ref = Reference("vault", path)
+    ref = Reference("vault", path)  # not as the core would make it
     failure = Failure("unconfigured", f"vault://{path}: an empty or dot segment in its path", "write the path itself")
     assert {ref: failure} == dict(vault.fetch([ref], deadline=Deadline(5)))
     assert double.paths() == []
