@@ -64,12 +64,16 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any], dict[str, st
     return fields, config, variables, dotenv
 
 
+def made(base: Any, fields: dict[str, Any], config: dict[str, Any]) -> Any:
+    """A class of these fields on a base."""
+    parent: Any = type("Parent", (base,), {"model_config": config, "__module__": __name__})
+    return create_model("Settings", __base__=parent, **fields)
+
+
 def outcome(base: type, fields: dict[str, Any], config: dict[str, Any]) -> Any:
     """What a class of these fields loads, or how it refuses."""
-    parent = type("Parent", (base,), {"model_config": config, "__module__": __name__})
-    model: Any = create_model("Settings", __base__=parent, **fields)
     try:
-        return model().model_dump()
+        return made(base, fields, config)().model_dump()
     except ValidationError as exc:
         return [(error["type"], error["loc"]) for error in exc.errors()]
     except SettingsError as exc:
@@ -103,10 +107,8 @@ def test_validate_loads_what_a_plain_call_loads(
         for name, value in variables.items():
             patch.setenv(name, value)
         expected = outcome(pydantic_settings.BaseSettings, fields, config)
-        parent = type("Parent", (confguard.BaseSettings,), {"model_config": config, "__module__": __name__})
-        model: Any = create_model("Settings", __base__=parent, **fields)
         try:
-            loaded = confguard.validate(model).model_dump()
+            loaded = confguard.validate(made(confguard.BaseSettings, fields, config)).model_dump()
         except confguard.ConfigError:
             assert not isinstance(expected, dict)
         else:
