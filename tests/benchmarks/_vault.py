@@ -56,7 +56,7 @@ def vault() -> Iterator[Measured]:
 def _vault_50_paths(store: _Store) -> Measured:
     paths = list(store.passwords)[:PATHS]
     settings_class = _bound_to(paths)
-    needed = {"login": 1, "preflight": 1, "read": PATHS}
+    needed = Counter(login=1, preflight=1, read=PATHS)
     asked: dict[str, list[Counter[str]]] = {"bare": [], "ours": []}
     with _longer_way(store.server.port) as port, patch.dict(os.environ, store.environment(port), clear=True):
         address, ca_cert = os.environ["VAULT_ADDR"], os.environ["VAULT_CACERT"]
@@ -64,7 +64,7 @@ def _vault_50_paths(store: _Store) -> Measured:
         ours = _counted(store, asked["ours"], lambda: _revealed(validate(settings_class), paths))
         bare(), ours()  # imports the SDK, for both
         found = compare(bare, ours, ROUNDS)
-    faults = [f"{who} asked {dict(one)}, not {needed}" for who, all_ in asked.items() for one in all_ if one != needed]
+    faults = [f"{who} asked {dict(one)}, not {dict(needed)}" for who, all_ in asked.items() for one in all_ if one != needed]
     details = {"requests": dict(asked["ours"][-1]), "round_trip_ms": ROUND_TRIP * 1000, **found.details}
     return Measured("vault_50_paths", found.ratio, LIMIT, found.a_a_ratio, found.n, details, tuple(dict.fromkeys(faults)))
 
