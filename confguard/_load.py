@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -88,7 +88,8 @@ class Load:
 
     def _add_fault(self, fault: Fault) -> None:
         if not fault.field:
-            self.problems.append(Problem(fault.raised.kind, "", f"{fault.places.label}: {fault.raised.message}"))
+            message = fault.places.not_a_directory() or fault.raised.message
+            self.problems.append(Problem(fault.raised.kind, "", f"{fault.places.label}: {message}"))
             return
         within = [trail for path, trail in self.schema.trails.items() if f"{path}.".startswith(f"{fault.field}.")]
         trail = next((trail for trail in within if fault.places.holds_bad_json(trail)), within[0])
@@ -203,7 +204,7 @@ def owned_by_outer_load(settings_class: type[BaseSettings]) -> bool:
 
 
 @contextmanager
-def loading(load: Load) -> Iterator[None]:
+def loading(load: Load) -> Generator[None]:
     """Make a load the one under way."""
     token = _active.set(load)
     try:

@@ -69,7 +69,7 @@ class Places:
         elif self.label == "mounted":
             for directory in self._directories():
                 yield from (
-                    (f"{directory / name.lower()}{form}" for name in names[:1])
+                    (f"{directory / self._folded(name)}{form}" for name in names[:1])
                     if directory.is_dir()
                     else (f"{directory} (not there)",)
                 )
@@ -125,6 +125,11 @@ class Places:
         except (ValueError, RecursionError):
             return True
         return False
+
+    def not_a_directory(self) -> str | None:
+        """What to say where something else stands in the place of a mounted directory, which fails the source as a whole."""
+        paths = (path for path in self._directories() if path.exists() and not path.is_dir())
+        return next((f"{path} is no directory" for path in paths), None)
 
     @property
     def variables(self) -> Mapping[str, str | None]:

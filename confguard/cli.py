@@ -15,8 +15,9 @@ import click
 from confguard._version import __version__
 
 if TYPE_CHECKING:
+    from confguard._explain import Explained
     from confguard._problem import Problem
-    from confguard._settings import BaseSettings, Explained
+    from confguard._settings import BaseSettings
 
 _EXAMPLES = """
 \b
@@ -71,8 +72,9 @@ def check(target: str, timeout: float, form: str, plan: bool) -> NoReturn:
     settings_class = _import_class(target)
     if plan:
         _plan(settings_class, form)
+    from confguard._explain import explain
     from confguard._problem import by_weight, exit_code
-    from confguard._settings import explain, load_settings
+    from confguard._settings import load_settings
 
     started = perf_counter()
     settings, found = load_settings(settings_class, timeout)
@@ -210,7 +212,7 @@ def _import_module(name: str) -> Any:
         if exc.name and (name == exc.name or name.startswith(f"{exc.name}.")):
             raise click.UsageError(f"there is no module {name!r} here or on sys.path") from None
         failure = f"{name} needs the module {exc.name!r}, which is not installed"
-    except Exception as exc:  # noqa: BLE001 - told as theirs
+    except (Exception, SystemExit) as exc:  # noqa: BLE001 - told as theirs
         failure = f"importing {name} raised {type(exc).__qualname__} at {_place(exc)}"
     click.echo(f"Error: {failure}", err=True)
     sys.exit(70)

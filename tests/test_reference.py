@@ -1,5 +1,7 @@
 """The splitter of references."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,11 +87,8 @@ def test_writing_and_splitting_round_trip(scheme: str, path: str, params: dict[s
 @given(st.text() | st.text().map("vault://{}".format))
 def test_any_text_is_split_or_refused(text: str) -> None:
     """No text whatever makes the splitter fail in any other way than by refusing it."""
-    try:
+    with suppress(InvalidReferenceError):
         reference = parse_reference(text)
-    except InvalidReferenceError as exc:
-        assert str(exc)
-    else:
         assert parse_reference(str(reference)) == reference
 
 

@@ -39,17 +39,25 @@ def test_a_pointer_picks_a_value(payload: str | bytes, pointer: str, expected: s
 @pytest.mark.parametrize(
     ("payload", "pointer", "expected"),
     [
-        ("no json", "/a", Failure("malformed", "store x: the payload is not JSON, so #/a picks nothing", "take the fragment off")),
+        (
+            "no json",
+            "/a",
+            Failure("malformed", "store x: the payload is not JSON, so #/a picks nothing", "take the fragment off"),
+        ),
         (b"\xff", "/a", Failure("malformed", "store x: the payload is not JSON, so #/a picks nothing", "take the fragment off")),
         ('{"a": 1}', "/b", Failure("missing", "store x: the payload has no key 'b'")),
-        ('{"password": 1}', "/pasword", Failure("missing", "store x: the payload has no key 'pasword'", "did you mean 'password'?")),
+        (
+            '{"password": 1}',
+            "/pasword",
+            Failure("missing", "store x: the payload has no key 'pasword'", "did you mean 'password'?"),
+        ),
         ("[1]", "/1", Failure("missing", "store x: the list of 1 in the payload has no index '1'")),
         ("[1]", "/-1", Failure("missing", "store x: the list of 1 in the payload has no index '-1'")),
         ("[1]", "/²", Failure("missing", "store x: the list of 1 in the payload has no index '²'")),
         ('"text"', "/a", Failure("malformed", "store x: no object or list where 'a' is looked for")),
         ('{"a": null}', "/a", Failure("missing", "store x: /a is null")),
     ],
-)  # fmt: skip
+)
 def test_a_pointer_that_leads_nowhere(payload: str | bytes, pointer: str, expected: Failure) -> None:
     """A key that is not there is missing, a payload of the wrong shape malformed, and neither quotes the payload."""
     assert pick(Found(payload), pointer, "store x") == expected
