@@ -1,10 +1,12 @@
 """What is imported by whom, and how long the command takes to say what it can do."""
 
 import json
+import os
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ._measure import Measured, compare, timed
 
@@ -23,8 +25,10 @@ def imports() -> Measured:
     bare = _modules("")
     library, command = (_modules(code) - bare for code in ("import confguard", _HELP))
     python, script = [sys.executable, "-c", "pass"], [str(Path(sys.executable).with_name("confguard")), "--help"]
-    _run(script)  # writes the bytecode
-    found = compare(timed(partial(_run, python)), timed(partial(_run, script)), ROUNDS)
+    with TemporaryDirectory() as bytecode:
+        environment = _environment(bytecode)
+        _run(script, environment)
+        found = compare(timed(partial(_run, python, environment)), timed(partial(_run, script, environment)), ROUNDS)
     details = {"import confguard": _told(library), "confguard --help": _told(command), **found.details}
     faults = (*_faults("import confguard", library, _LIBRARY), *_faults("confguard --help", command, _COMMAND))
     return Measured("import", found.ratio, LIMIT, found.a_a_ratio, found.n, details, faults)
@@ -44,5 +48,15 @@ def _faults(what: str, modules: set[str], allowed: dict[str, bool]) -> list[str]
     return [f"{what} imports {name}" for name, may in allowed.items() if name in modules and not may]
 
 
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _environment(bytecode: str) -> dict[str, str]:
+    """One in which the first run leaves the bytecode for all others, as an installation does.
+
+    Where it is kept from being written, as it often is in containers and CI, each run would compile all modules anew.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": bytecode}
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    nothing = subprocess.DEVNULL
+    subprocess.run(command, check=True, env=environment, stdin=nothing, stdout=nothing, stderr=nothing)
