@@ -36,13 +36,13 @@ def explain(settings: BaseSettings) -> tuple[Explained, ...]:
     Raises:
         LookupError: These settings were not made by `validate`.
     """
-    known = origins.of(settings)
-    if known is None:
+    origins = known.of(settings)
+    if origins is None:
         raise LookupError("these settings do not know where they came from; load them with confguard.validate()")
     return tuple(
-        Explained(path, _shown(settings, path, secret=trail[-1].secret), known[path])
+        Explained(path, _shown(settings, path, secret=trail[-1].secret), origins[path])
         for path, trail in schema_of(type(settings)).trails.items()
-        if path in known
+        if not trail[-1].children
     )
 
 
@@ -55,7 +55,7 @@ def _shown(settings: BaseSettings, path: str, *, secret: bool) -> str:
     return redactor.redact(repr(value))
 
 
-class Origins:
+class _Known:
     """The origins of the settings that are alive. Beside them, since nothing is added to the user's objects."""
 
     def __init__(self) -> None:
@@ -83,5 +83,5 @@ class Origins:
                 del self._by_id[key]
 
 
-origins = Origins()
-"""The ones of this process."""
+known = _Known()
+"""Those of this process."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic_settings import BaseSettings
 
+from confguard._origins import Origins
 from confguard._places import Places, source_name
 from confguard._plan import make_plan, payload_of
 from confguard._problem import Origin, Problem
@@ -47,7 +48,7 @@ class Load:
         self.readings = Readings()
         self.faults: dict[str, Problem] = {mistake.field: mistake for mistake in self.schema.mistakes}
         self.problems: list[Problem] = []
-        self.origins: dict[str, Origin] = {}
+        self.origins = Origins(self.schema)
         self.ran = False
 
     @property
@@ -59,12 +60,13 @@ class Load:
         """The user's sources, watched."""
         return tuple(Watched(source, self.readings) for source in sources)
 
-    def complete(self, state: State, other_states: Mapping[str, State]) -> dict[str, Any]:
+    def complete(self, state: State, other_states: Mapping[str, State] | None = None) -> dict[str, Any]:
         """Fetch what the sources left out; called as the last of them.
 
         Args:
             state: What the sources gave, merged.
             other_states: The same by source's class name: sources that pydantic-settings put in by itself stand only here.
+                None where nobody will ask for origins.
 
         Returns:
             The fetched values, as a tree to merge below the state.
@@ -73,7 +75,8 @@ class Load:
         for fault in self.readings.faults:
             self._add_fault(fault)
         self._learn(state)
-        self._find_origins(state, other_states)
+        if other_states is not None:
+            self._note_origins(other_states)
         wanted = [trail for trail in self.schema.bound if self._is_wanted(trail, state)]
         return self._fetch(wanted, state) if wanted else {}
 
@@ -105,20 +108,15 @@ class Load:
             if trail[-1].secret:
                 for text in texts(value):
                     redactor.learn(text, trail[-1].path)
-            if isinstance(value, str) and "://" in value:
+            if isinstance(value, str) and "@" in value and "://" in value:
                 for password in _URL_PASSWORD.findall(value):
                     redactor.learn(password, trail[-1].path)
 
-    def _find_origins(self, state: State, other_states: Mapping[str, State]) -> None:
+    def _note_origins(self, other_states: Mapping[str, State]) -> None:
         read = {source_name(places.source) for places in self.places}
         unread = ((Places(None, name), given) for name, given in other_states.items() if name not in read)
-        readings = [(places, given) for places, given in (*unread, *self.readings.states) if given]
-        for trail in self.schema.leaves:
-            origins = [places.origin(trail) for places, given in readings if find(given, trail) is not ABSENT]
-            if origins:
-                self.origins[trail[-1].path] = replace(origins[0], shadowed=tuple(origins[1:])) if origins[1:] else origins[0]
-            else:
-                self.origins[trail[-1].path] = Origin("default")
+        for places, given in (*unread, *self.readings.states):
+            self.origins.note(places, given)
 
     def _is_wanted(self, trail: Trail, state: State) -> bool:
         """Whether a bound field needs to be fetched: no source has it, and the models around it will be there."""
@@ -155,7 +153,7 @@ class Load:
         if isinstance(answer, Found):
             if node.secret:
                 redactor.learn(answer.value, node.path)
-            self.origins[node.path] = replace(origin, version=answer.version)
+            self.origins.note_fetched(node.path, replace(origin, version=answer.version))
             place(tree, state, trail, _decoded(answer.value) if node.is_json else answer.value)
         elif answer.kind != "missing" or node.required:
             self.faults[node.path] = Problem(

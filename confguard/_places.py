@@ -42,6 +42,21 @@ class Places:
     def __init__(self, source: object, label: str | None = None) -> None:
         self.source = source
         self.label = label or _label(source)
+        self.variables: Mapping[str, str | None] = source.env_vars if isinstance(source, EnvSettingsSource) else {}
+        self._has_names = isinstance(source, PydanticBaseEnvSettingsSource)
+        self._prefix: str = getattr(source, "env_prefix", "") or ""
+        self._prefixed: str = getattr(source, "env_prefix_target", "variable")
+        self._delimiter: str | None = getattr(source, "env_nested_delimiter", None)
+        self._case_sensitive = bool(getattr(source, "case_sensitive", False))
+
+    def forget_values(self) -> None:
+        """Keep the names that `origin` needs, and let go of the source and of every value that it read."""
+        if self.label in ("env", "dotenv"):
+            _ = self._spelled  # now: the environment and the files may be others when somebody asks
+        elif self.label == "mounted":
+            _ = self._files
+        self.variables = dict.fromkeys(self.variables)
+        self.source = None
 
     def origin(self, trail: Trail) -> Origin:
         """Where a value that this source gave stood, by its exact native name."""
@@ -78,16 +93,14 @@ class Places:
 
     def names(self, trail: Trail) -> list[str]:
         """What a variable or a file of the field alone is called, before case is folded."""
-        source = self.source
-        if not isinstance(source, PydanticBaseEnvSettingsSource):
+        if not self._has_names:
             return []
-        target = getattr(source, "env_prefix_target", "variable")
-        for_alias, for_name = (source.env_prefix if target in (kind, "all") else "" for kind in ("alias", "variable"))
+        for_alias, for_name = (self._prefix if self._prefixed in (kind, "all") else "" for kind in ("alias", "variable"))
         top = trail[0]
         last = len(top.keys) - 1 if top.by_name else -1
         names = [(for_name if at == last else for_alias) + str(key[0]) for at, key in enumerate(top.keys)]
-        delimiter = getattr(source, "env_nested_delimiter", None)
         for node in trail[1:]:
+            delimiter = self._delimiter
             names = [f"{name}{delimiter}{key[0]}" for name in names for key in node.keys] if delimiter else []
         return names
 
@@ -95,12 +108,12 @@ class Places:
         """The variable of an env file that pydantic-settings calls by this key in the input, with its prefix or without."""
         if self.label != "dotenv":
             return None
-        found = self._present([key, f"{getattr(self.source, 'env_prefix', '')}{key}"])
+        found = self._present([key, f"{self._prefix}{key}"])
         return Origin(self.label, *self._spelled.get(found, (found, None))) if found else None
 
     def unused(self, taken: Iterable[str]) -> list[str]:
         """The variables under the prefix that no field is called by; none where there is no prefix."""
-        prefix = self._folded(self.source.env_prefix) if isinstance(self.source, EnvSettingsSource) else ""
+        prefix = self._folded(self._prefix)
         if not prefix:
             return []
         known = {self._folded(name) for name in taken}
@@ -110,7 +123,7 @@ class Places:
 
     def meant(self, trail: Trail, unused: Iterable[str]) -> tuple[str, str] | None:
         """An unused variable that is nearly the field's, and the name it should have had."""
-        start = len(getattr(self.source, "env_prefix", ""))  # what all names share says nothing of how near two are
+        start = len(self._prefix)  # what all names share says nothing of how near two are
         rests = {name[start:]: name for name in unused}
         for name in self.names(trail):
             if (found := closest(name[start:], rests)) is not None:
@@ -131,26 +144,23 @@ class Places:
         paths = (path for path in self._directories() if path.exists() and not path.is_dir())
         return next((f"{path} is no directory" for path in paths), None)
 
-    @property
-    def variables(self) -> Mapping[str, str | None]:
-        """The variables that the source read, by folded name."""
-        return self.source.env_vars if isinstance(self.source, EnvSettingsSource) else {}
-
     def _folded(self, name: str) -> str:
-        return name if getattr(self.source, "case_sensitive", False) else name.lower()
+        return name if self._case_sensitive else name.lower()
 
     def _shown(self, name: str) -> str:
-        return name if getattr(self.source, "case_sensitive", False) else name.upper()
+        return name if self._case_sensitive else name.upper()
 
     def _present(self, names: Iterable[str]) -> str | None:
-        return next((folded for name in names if (folded := self._folded(name)) in self.variables), None)
+        for name in names:
+            if (folded := self._folded(name)) in self.variables:
+                return folded
+        return None
 
     def _below(self, trail: Trail) -> list[str]:
         """The variables that address a part of a field's value: ``DB__HOST`` for ``db``."""
-        delimiter = getattr(self.source, "env_nested_delimiter", None)
-        if not delimiter or not trail[-1].is_json:
+        if not self._delimiter or not trail[-1].is_json:
             return []
-        starts = tuple(self._folded(f"{name}{delimiter}") for name in self.names(trail))
+        starts = tuple(self._folded(f"{name}{self._delimiter}") for name in self.names(trail))
         return [name for name in self.variables if name.startswith(starts)]
 
     def _first_below(self, trail: Trail) -> str | None:
@@ -164,8 +174,9 @@ class Places:
     def _spelled(self) -> Mapping[str, tuple[str, str | None]]:
         """By folded name, how a variable is spelled and in which file it stands; later files win, as they do for the source."""
         if self.label == "env":
-            skip_empty = getattr(self.source, "env_ignore_empty", False)
-            return {self._folded(name): (name, None) for name, text in os.environ.items() if text or not skip_empty}
+            if getattr(self.source, "env_ignore_empty", False):
+                return {self._folded(name): (name, None) for name, text in os.environ.items() if text}
+            return {self._folded(name): (name, None) for name in os.environ}  # the values would be decoded for nothing
         spelled: dict[str, tuple[str, str | None]] = {}
         for path in self._env_files():
             if path.is_file():

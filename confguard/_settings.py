@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
-from confguard._explain import origins
+from confguard._explain import known
 from confguard._invalid import faulty_code, invalid, unreadable_files
 from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load
 from confguard._problem import Problem
@@ -54,7 +54,7 @@ class BaseSettings(pydantic_settings.BaseSettings):
 
         @wraps(pydantic_settings.BaseSettings.__init__)
         def __init__(__pydantic_self__, *args, **kwargs):  # noqa: N805 - a field may be called "self"
-            origins.forget(__pydantic_self__)
+            known.forget(__pydantic_self__)
             _append_bindings(type(__pydantic_self__))
             problems = ()
             token = _building.set(True)
@@ -94,7 +94,7 @@ class BindingsSource(PydanticBaseSettingsSource):
             return load.complete(self.current_state, self.settings_sources_data)
         load = Load(self.settings_cls)
         with loading(load):
-            found = load.complete(self.current_state, self.settings_sources_data)
+            found = load.complete(self.current_state)
         problems = tuple(load.all_problems())
         if any(problem.severity == "error" for problem in problems):
             raise ConfigError(problems)
@@ -185,7 +185,7 @@ def _load_once(settings_class: type[S], timeout: float) -> tuple[S | None, tuple
         load.problems += unreadable_files((path, message) for path, message in files if message)
     load.readings.clear()
     if settings is not None:
-        origins.remember(settings, load.origins)
+        known.remember(settings, load.origins)
     return settings, tuple(load.all_problems()), stop
 
 

@@ -72,6 +72,8 @@ class Readings:
 
     def clear(self) -> None:
         """Forget all of it: it holds values."""
+        for places, _ in self.states:
+            places.forget_values()
         self.states.clear()
         self.faults.clear()
 

@@ -24,13 +24,15 @@ def find(state: object, trail: Trail) -> object:
     of it.
     """
     for node in trail:
-        if isinstance(state, BaseModel):
-            state = getattr(state, node.name)
-            continue
-        if not isinstance(state, Mapping):
-            return state
+        # A dict is by far the most frequent, and asking for the two abstract classes costs more than all else here.
+        if not isinstance(state, dict):
+            if isinstance(state, BaseModel):
+                state = getattr(state, node.name)
+                continue
+            if not isinstance(state, Mapping):
+                return state
         for key in node.keys:
-            found = _follow(state, key)
+            found = state.get(key[0], ABSENT) if len(key) == 1 else _follow(state, key)
             if found is not ABSENT:
                 state = found
                 break

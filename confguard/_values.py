@@ -85,6 +85,9 @@ def merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, o
 
 def texts(value: object) -> Iterator[str | bytes]:
     """Every text in a value as a source or a caller gives it, however deep: what the redactor has to learn of a secret field."""
+    if isinstance(value, str):  # what a source almost always gives
+        yield value
+        return
     stack, seen = [value], set[int]()
     while stack:
         item = stack.pop()

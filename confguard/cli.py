@@ -6,7 +6,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -220,6 +220,8 @@ def _import_module(name: str) -> Any:
 
 def _warn_of_namesake() -> None:
     """Another project owns the distribution name ``confguard``: same import name, same command, one overwrites the other."""
+    from importlib import metadata  # brings all of `email`, which asking for --help need not wait for
+
     try:
         metadata.distribution("confguard")
     except metadata.PackageNotFoundError:
