@@ -51,8 +51,11 @@ class Places:
 
     def forget_values(self) -> None:
         """Keep the names that `origin` needs, and let go of the source and of every value that it read."""
-        if self.label in ("env", "dotenv"):
-            _ = self._spelled  # now: the environment and the files may be others when somebody asks
+        # Now: the environment and the files may be others when somebody asks.
+        if self.label == "env":
+            _ = self._environment
+        elif self.label == "dotenv":
+            _ = self._spelled
         elif self.label == "mounted":
             _ = self._files
         self.variables = dict.fromkeys(self.variables)
@@ -174,9 +177,7 @@ class Places:
     def _spelled(self) -> Mapping[str, tuple[str, str | None]]:
         """By folded name, how a variable is spelled and in which file it stands; later files win, as they do for the source."""
         if self.label == "env":
-            if getattr(self.source, "env_ignore_empty", False):
-                return {self._folded(name): (name, None) for name, text in os.environ.items() if text}
-            return {self._folded(name): (name, None) for name in os.environ}  # the values would be decoded for nothing
+            return {self._folded(name): (name, None) for name in self._environment}
         spelled: dict[str, tuple[str, str | None]] = {}
         for path in self._env_files():
             if path.is_file():
@@ -184,6 +185,13 @@ class Places:
                 text = path.read_text(encoding=encoding, errors="replace")
                 spelled |= {self._folded(name): (name, str(path)) for name in _ASSIGNED.findall(text)}
         return spelled
+
+    @cached_property
+    def _environment(self) -> tuple[str, ...]:
+        """The names in the environment, as they are spelled."""
+        if getattr(self.source, "env_ignore_empty", False):
+            return tuple(name for name, text in os.environ.items() if text)
+        return tuple(os.environ)  # the values would be decoded for nothing
 
     @cached_property
     def _files(self) -> Mapping[str, Path]:
