@@ -19,7 +19,7 @@ from confguard._reference import Reference
 from confguard._resolver import resolve
 from confguard._schema import Node, Schema, Trail, schema_of
 from confguard._sources import Fault, Readings, Source, State, Watched
-from confguard._state import ABSENT, find, place
+from confguard._state import ABSENT, find, place, present
 from confguard._values import merge, pick, texts
 from confguard.provider import Failure, Found, Provider
 
@@ -101,10 +101,7 @@ class Load:
 
     def _learn(self, state: State) -> None:
         """Tell the redactor every secret that a source gave, before anything can be said of it."""
-        for trail in self.schema.leaves:
-            value = find(state, trail)
-            if value is ABSENT:
-                continue
+        for trail, value in present(state, self.schema):
             if trail[-1].secret:
                 for text in texts(value):
                     redactor.learn(text, trail[-1].path)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from confguard._places import Places
 from confguard._problem import Origin
 from confguard._schema import Schema
-from confguard._state import ABSENT, find
+from confguard._state import present
 
 
 class Origins(Mapping[str, Origin]):
@@ -22,10 +22,8 @@ class Origins(Mapping[str, Origin]):
 
     def note(self, places: Places, given: Mapping[str, object]) -> None:
         """Note which fields a source gave; called in the order of the sources."""
-        if given:
-            for trail in self._schema.leaves:
-                if find(given, trail) is not ABSENT:
-                    self._givers.setdefault(trail[-1].path, []).append(places)
+        for trail, _ in present(given, self._schema) if given else ():
+            self._givers.setdefault(trail[-1].path, []).append(places)
 
     def note_fetched(self, path: str, origin: Origin) -> None:
         """Note where a value was fetched that no source gave."""

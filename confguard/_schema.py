@@ -84,6 +84,16 @@ class Schema:
         return tuple(trail for trail in self.trails.values() if not trail[-1].children)
 
     @cached_property
+    def flat(self) -> "tuple[tuple[str | int, Trail], ...]":
+        """The leaves that an input can only hold at its top, under one key; with that key."""
+        return tuple((trail[0].keys[0][0], trail) for trail in self.leaves if _is_flat(trail))
+
+    @cached_property
+    def deep(self) -> "tuple[Trail, ...]":
+        """The other leaves."""
+        return tuple(trail for trail in self.leaves if not _is_flat(trail))
+
+    @cached_property
     def bound(self) -> "tuple[Trail, ...]":
         """The trail of every field with a binding."""
         return tuple(trail for trail in self.leaves if trail[-1].reference is not None)
@@ -91,6 +101,10 @@ class Schema:
 
 Trail = tuple[Node, ...]
 """A field behind the fields that lead to it, outermost first: ``(db, db.password)``."""
+
+
+def _is_flat(trail: Trail) -> bool:
+    return len(trail) == 1 and len(trail[0].keys) == 1 and len(trail[0].keys[0]) == 1
 
 
 def _trails(nodes: tuple[Node, ...], above: Trail) -> Iterator[Trail]:

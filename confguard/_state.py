@@ -1,11 +1,11 @@
 """Finding a field in the tree that sources made, by the ways in which an input may spell it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from pydantic import BaseModel
 
-from confguard._schema import Key, Node, Trail
+from confguard._schema import Key, Node, Schema, Trail
 
 
 class _Absent:
@@ -39,6 +39,17 @@ def find(state: object, trail: Trail) -> object:
         else:
             return ABSENT
     return state
+
+
+def present(state: Mapping[str, object], schema: Schema) -> Iterator[tuple[Trail, object]]:
+    """The leaves that a tree has a value for, with their values. Flat ones, which most are, come first."""
+    for key, trail in schema.flat:
+        if key in state:
+            yield trail, state[str(key)]
+    for trail in schema.deep:
+        value = find(state, trail)
+        if value is not ABSENT:
+            yield trail, value
 
 
 def place(tree: dict[str, object], state: object, trail: Trail, value: object) -> None:
