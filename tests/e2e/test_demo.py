@@ -1,0 +1,93 @@
+"""The demo, run as ``make demo`` runs it."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import EXAMPLE
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> subprocess.Popen[str]:
+    """The demo, just started, in a process group and with a directory for temporary files of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-u", EXAMPLE / "demo.py"],
+        env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), "VAULT_ADDR": "https://not.to.be.used", "PYTHONUTF8": "1"},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def module() -> Any:
+    """The demo as a module."""
+    spec = importlib.util.spec_from_file_location("demo", EXAMPLE / "demo.py")
+    assert spec is not None
+    assert spec.loader is not None
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def assert_nothing_is_left(demo: subprocess.Popen[str], folder: Path) -> None:
+    """No process of its group is alive, and no file of it is there."""
+    with pytest.raises(ProcessLookupError):
+        os.killpg(demo.pid, 0)
+    assert list(folder.iterdir()) == []
+
+
+def test_the_demo_shows_what_an_operator_needs(demo: subprocess.Popen[str], tmp_path: Path) -> None:
+    """It ends with 0, has shown the reports and every exit code it speaks of, and leaves nothing."""
+    output = demo.communicate(timeout=60)[0]
+    assert demo.returncode == 0, output
+    for text in (
+        "$ confguard check myservice.settings:AppSettings\nAppSettings: valid, 7 fields",
+        '{"environment":"staging","status":"ok"}',
+        "Did you mean MYSERVICE_PUBLIC_URL?",
+        "confguard.exceptions.ConfigError",
+        '"exit_code": 78',
+        "→ exit code 64",
+        "→ exit code 75",
+        "→ exit code 77",
+        "→ exit code 78",
+        "none there.",
+        "Every step gave what it should",
+    ):
+        assert text in output
+    assert "\033" not in output
+    assert_nothing_is_left(demo, tmp_path)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_an_interrupted_demo_leaves_nothing(demo: subprocess.Popen[str], tmp_path: Path, number: int, code: int) -> None:
+    """Ctrl-C, or an end by a supervisor, stops the server and removes the files."""
+    assert demo.stdout is not None
+    next(line for line in demo.stdout if "confguard check" in line)
+    demo.send_signal(number)
+    output = demo.communicate(timeout=60)[0]
+    assert (demo.returncode, "Traceback" in output) == (code, False)
+    assert_nothing_is_left(demo, tmp_path)
+
+
+@pytest.mark.parametrize("wanted", [(1, "said"), (0, "not said")], ids=["exit code", "line"])
+def test_a_step_that_gives_something_else_fails(module: Any, tmp_path: Path, wanted: tuple[int, str]) -> None:
+    """The demo checks itself: another exit code, or a line that is not there, is an error."""
+    with pytest.raises(module.UnexpectedResultError):
+        module.Terminal(tmp_path).run("""python -c 'print("said")'""", *wanted)
+
+
+def test_the_demo_looks_for_its_secrets(module: Any, tmp_path: Path) -> None:
+    """A secret in what a command says is found, also where its line is not printed; the message names it and does not show it."""
+    terminal = module.Terminal(tmp_path)
+    terminal.run("""python -c 'print("first\\nhunter22")'""", 0, most_lines=1)
+    with pytest.raises(module.UnexpectedResultError, match=r"the output holds its name$"):
+        module.look_for_secrets(terminal, {"its name": "hunter22", "another": "not there"})
