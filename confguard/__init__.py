@@ -6,8 +6,9 @@ from confguard._version import __version__
 
 if TYPE_CHECKING:
     from confguard._bindings import From
+    from confguard._explain import Explained, explain
     from confguard._problem import Origin, Problem
-    from confguard._settings import BaseSettings, Explained, SettingsConfigDict, explain, validate
+    from confguard._settings import BaseSettings, SettingsConfigDict, validate
     from confguard.exceptions import ConfigError
 
 __all__ = [
@@ -27,12 +28,12 @@ __all__ = [
 _HOMES = {
     "BaseSettings": "_settings",
     "ConfigError": "exceptions",
-    "Explained": "_settings",
+    "Explained": "_explain",
     "From": "_bindings",
     "Origin": "_problem",
     "Problem": "_problem",
     "SettingsConfigDict": "_settings",
-    "explain": "_settings",
+    "explain": "_explain",
     "validate": "_settings",
 }
 

@@ -88,7 +88,8 @@ class Load:
 
     def _add_fault(self, fault: Fault) -> None:
         if not fault.field:
-            self.problems.append(Problem(fault.raised.kind, "", f"{fault.places.label}: {fault.raised.message}"))
+            message = fault.places.not_a_directory() or fault.raised.message
+            self.problems.append(Problem(fault.raised.kind, "", f"{fault.places.label}: {message}"))
             return
         within = [trail for path, trail in self.schema.trails.items() if f"{path}.".startswith(f"{fault.field}.")]
         trail = next((trail for trail in within if fault.places.holds_bad_json(trail)), within[0])

@@ -58,18 +58,20 @@ class Places:
 
     def looked_in(self, trail: Trail) -> Iterator[str]:
         """The places of this source where a value of the field would be found, as an operator would write them."""
-        names = list(dict.fromkeys(self._shown(name) for name in self.names(trail)))
+        names, form = self.names(trail), ""
         if not names:  # no delimiter: a nested model comes as a whole or not at all
-            names = [f"{self._shown(name)} (as JSON)" for name in self.names(trail[:1])]
+            names, form = self.names(trail[:1]), " (as JSON)"
         if self.label == "env":
-            yield from (f"env {name}" for name in names)
+            yield from dict.fromkeys(f"env {self._shown(name)}{form}" for name in names)
         elif self.label == "dotenv":
             for path in self._env_files():
                 yield str(path) if path.exists() else f"{path} (not there)"
         elif self.label == "mounted":
             for directory in self._directories():
                 yield from (
-                    (f"{directory / name.lower()}" for name in names[:1]) if directory.is_dir() else (f"{directory} (not there)",)
+                    (f"{directory / self._folded(name)}{form}" for name in names[:1])
+                    if directory.is_dir()
+                    else (f"{directory} (not there)",)
                 )
         elif self.label != "init":
             yield self.label
@@ -123,6 +125,11 @@ class Places:
         except (ValueError, RecursionError):
             return True
         return False
+
+    def not_a_directory(self) -> str | None:
+        """What to say where something else stands in the place of a mounted directory, which fails the source as a whole."""
+        paths = (path for path in self._directories() if path.exists() and not path.is_dir())
+        return next((f"{path} is no directory" for path in paths), None)
 
     @property
     def variables(self) -> Mapping[str, str | None]:

@@ -16,6 +16,7 @@ class Redactor:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._new: dict[str, str] = {}
         self._labels: dict[str, str] = {}
 
     def learn(self, value: str | bytes, label: str) -> None:
@@ -26,16 +27,12 @@ class Redactor:
             label: What the mask calls it: a field path, or ``credential``.
         """
         text = value.decode(errors="ignore") if isinstance(value, bytes) else value
-        forms = {form for part in {text, *text.splitlines()} for form in _forms(part.strip()) if len(form) >= SHORTEST}
         with self._lock:
-            for form in forms:
-                self._labels.setdefault(form, label)
+            self._new.setdefault(text, label)
 
     def redact(self, text: str) -> str:
         """The text with every known secret replaced by ``[redacted:LABEL]``; overlapping secrets are united."""
-        with self._lock:
-            labels = list(self._labels.items())
-        spans = sorted((start, start + len(form), label) for form, label in labels for start in _occurrences(form, text))
+        spans = sorted((start, start + len(form), label) for form, label in self._known() for start in _occurrences(form, text))
         if not spans:
             return text
         pieces: list[str] = []
@@ -48,8 +45,18 @@ class Redactor:
 
     def holds_secret(self, text: str) -> bool:
         """Whether a known secret stands in the text."""
+        return any(form in text for form, _ in self._known())
+
+    def _known(self) -> list[tuple[str, str]]:
+        """Every form with its label. Forms are worked out when a text is first looked at, since most loads never look."""
         with self._lock:
-            return any(form in text for form in self._labels)
+            for text, label in self._new.items():
+                for part in {text, *text.splitlines()}:
+                    for form in _forms(part.strip()):
+                        if len(form) >= SHORTEST:
+                            self._labels.setdefault(form, label)
+            self._new.clear()
+            return list(self._labels.items())
 
     def __repr__(self) -> str:
         return "<Redactor>"

@@ -1,11 +1,9 @@
-"""The public face: the base class, `validate` and `explain`."""
+"""The public face: the base class and `validate`."""
 
 import logging
 import os
-import threading
-import weakref
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,16 +13,19 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
+from confguard._explain import origins
 from confguard._invalid import faulty_code, invalid, unreadable_files
 from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load
-from confguard._problem import Origin, Problem
+from confguard._problem import Problem
 from confguard._redaction import redactor
-from confguard._schema import schema_of
 from confguard._sources import Raised, Source, attempt
 from confguard.exceptions import ConfigError
 from confguard.provider import Provider
 
 Hook = Callable[..., tuple[Source, ...]]
+
+# Whether settings of ours are being made in this context.
+_building: ContextVar[bool] = ContextVar("confguard_building", default=False)
 
 logger = logging.getLogger("confguard")
 
@@ -53,13 +54,16 @@ class BaseSettings(pydantic_settings.BaseSettings):
 
         @wraps(pydantic_settings.BaseSettings.__init__)
         def __init__(__pydantic_self__, *args, **kwargs):  # noqa: N805 - a field may be called "self"
-            _origins.forget(__pydantic_self__)
+            origins.forget(__pydantic_self__)
             _append_bindings(type(__pydantic_self__))
             problems = ()
+            token = _building.set(True)
             try:
                 super().__init__(*args, **kwargs)
             except ConfigError as exc:
                 problems = exc.problems
+            finally:
+                _building.reset(token)
             args = kwargs = None
             if problems:
                 # Anew, so that its traceback does not lead through frames that hold what the sources gave.
@@ -163,6 +167,13 @@ def load_settings(settings_class: type[S], timeout: float) -> tuple[S | None, tu
         raise TypeError(f"validate() takes a subclass of confguard.BaseSettings, not {settings_class!r:.80}")
     if not timeout > 0:
         raise ValueError(f"timeout must be above 0 seconds, not {timeout!r}")
+    settings, problems, stop = _load_once(settings_class, timeout)
+    if stop is not None:
+        raise stop
+    return (None if any(problem.severity == "error" for problem in problems) else settings), problems
+
+
+def _load_once(settings_class: type[S], timeout: float) -> tuple[S | None, tuple[Problem, ...], BaseException | None]:
     load = Load(settings_class, timeout)
     settings, stop = _construct(load, {})
     if not load.ran and stop is None and (files := _unreadable_env_files(settings_class)):
@@ -171,16 +182,10 @@ def load_settings(settings_class: type[S], timeout: float) -> tuple[S | None, tu
         load = Load(settings_class, timeout)
         settings, stop = _construct(load, {"_env_file": readable or None})
         load.problems += unreadable_files((path, message) for path, message in files if message)
-    if stop is not None:
-        raise stop
-    problems = tuple(load.all_problems())
-    origins = load.origins
     load.readings.clear()
-    if any(problem.severity == "error" for problem in problems):
-        return None, problems
     if settings is not None:
-        _origins.remember(settings, origins)
-    return settings, problems
+        origins.remember(settings, load.origins)
+    return settings, tuple(load.all_problems()), stop
 
 
 def _construct(load: Load, arguments: dict[str, Any]) -> tuple[Any, BaseException | None]:
@@ -220,84 +225,9 @@ def _log_warnings(problems: Sequence[Problem]) -> None:
         logger.warning("%s", redactor.redact(f"{problem.field or problem.settings_class}: {problem.message}"))
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """A field of loaded settings, and where its value came from.
-
-    Attributes:
-        field: The field path.
-        value: Its value as text; ``**********`` where it is a secret.
-        origin: Where it came from.
-    """
-
-    field: str
-    value: str
-    origin: Origin
+def _is_not_of_ours(record: logging.LogRecord) -> bool:
+    """Keep what pydantic-settings logs when ``PYDANTIC_SETTINGS_DEBUG`` is set, every value included, to its own classes."""
+    return not _building.get()
 
 
-def explain(settings: BaseSettings) -> tuple[Explained, ...]:
-    """Where every value of settings came from, in the order of the fields.
-
-    Args:
-        settings: What `validate` returned; a copy of it does not know its origins.
-
-    Raises:
-        LookupError: These settings were not made by `validate`.
-    """
-    origins = _origins.of(settings)
-    if origins is None:
-        raise LookupError("these settings do not know where they came from; load them with confguard.validate()")
-    return tuple(
-        Explained(path, _shown(settings, path, secret=trail[-1].secret), origins[path])
-        for path, trail in schema_of(type(settings)).trails.items()
-        if path in origins
-    )
-
-
-def _shown(settings: BaseSettings, path: str, *, secret: bool) -> str:
-    if secret:
-        return "**********"
-    value: object = settings
-    for name in path.split("."):
-        value = getattr(value, name, None)
-    return redactor.redact(repr(value))
-
-
-class _Origins:
-    """The origins of the settings that are alive. Beside them, since nothing is added to the user's objects."""
-
-    def __init__(self) -> None:
-        self._by_id: dict[int, tuple[weakref.ref[BaseSettings], Mapping[str, Origin]]] = {}
-        self._lock = threading.RLock()  # taken again where a collection runs the callback while it is held
-
-    def remember(self, settings: BaseSettings, origins: Mapping[str, Origin]) -> None:
-        key = id(settings)
-        with self._lock:
-            self._by_id[key] = weakref.ref(settings, lambda ref: self._drop(key, ref)), origins
-
-    def of(self, settings: BaseSettings) -> Mapping[str, Origin] | None:
-        with self._lock:
-            ref, origins = self._by_id.get(id(settings), (None, None))
-        return origins if ref is not None and ref() is settings else None
-
-    def forget(self, settings: BaseSettings) -> None:
-        if self._by_id:
-            with self._lock:
-                self._by_id.pop(id(settings), None)
-
-    def _drop(self, key: int, ref: "weakref.ref[BaseSettings]") -> None:
-        with self._lock:
-            if self._by_id.get(key, (None,))[0] is ref:
-                del self._by_id[key]
-
-
-_origins = _Origins()
-
-
-def _redact_record(record: logging.LogRecord) -> bool:
-    """Hide what is known in what pydantic-settings logs of its sources when ``PYDANTIC_SETTINGS_DEBUG`` is set."""
-    record.msg, record.args = redactor.redact(record.getMessage()), ()
-    return True
-
-
-logging.getLogger("pydantic_settings").addFilter(_redact_record)
+logging.getLogger("pydantic_settings").addFilter(_is_not_of_ours)

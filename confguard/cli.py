@@ -15,8 +15,9 @@ import click
 from confguard._version import __version__
 
 if TYPE_CHECKING:
+    from confguard._explain import Explained
     from confguard._problem import Problem
-    from confguard._settings import BaseSettings, Explained
+    from confguard._settings import BaseSettings
 
 _EXAMPLES = """
 \b
@@ -71,8 +72,9 @@ def check(target: str, timeout: float, form: str, plan: bool) -> NoReturn:
     settings_class = _import_class(target)
     if plan:
         _plan(settings_class, form)
+    from confguard._explain import explain
     from confguard._problem import by_weight, exit_code
-    from confguard._settings import explain, load_settings
+    from confguard._settings import load_settings
 
     started = perf_counter()
     settings, found = load_settings(settings_class, timeout)

@@ -1,0 +1,87 @@
+"""Where the values of loaded settings came from."""
+
+import threading
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic_settings import BaseSettings
+
+from confguard._problem import Origin
+from confguard._redaction import redactor
+from confguard._schema import schema_of
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A field of loaded settings, and where its value came from.
+
+    Attributes:
+        field: The field path.
+        value: Its value as text; ``**********`` where it is a secret.
+        origin: Where it came from.
+    """
+
+    field: str
+    value: str
+    origin: Origin
+
+
+def explain(settings: BaseSettings) -> tuple[Explained, ...]:
+    """Where every value of settings came from, in the order of the fields.
+
+    Args:
+        settings: What `validate` returned; a copy of it does not know its origins.
+
+    Raises:
+        LookupError: These settings were not made by `validate`.
+    """
+    known = origins.of(settings)
+    if known is None:
+        raise LookupError("these settings do not know where they came from; load them with confguard.validate()")
+    return tuple(
+        Explained(path, _shown(settings, path, secret=trail[-1].secret), known[path])
+        for path, trail in schema_of(type(settings)).trails.items()
+        if path in known
+    )
+
+
+def _shown(settings: BaseSettings, path: str, *, secret: bool) -> str:
+    if secret:
+        return "**********"
+    value: object = settings
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    return redactor.redact(repr(value))
+
+
+class Origins:
+    """The origins of the settings that are alive. Beside them, since nothing is added to the user's objects."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, tuple[weakref.ref[BaseSettings], Mapping[str, Origin]]] = {}
+        self._lock = threading.RLock()  # taken again where a collection runs the callback while it is held
+
+    def remember(self, settings: BaseSettings, origins: Mapping[str, Origin]) -> None:
+        key = id(settings)
+        with self._lock:
+            self._by_id[key] = weakref.ref(settings, lambda ref: self._drop(key, ref)), origins
+
+    def of(self, settings: BaseSettings) -> Mapping[str, Origin] | None:
+        with self._lock:
+            ref, origins = self._by_id.get(id(settings), (None, None))
+        return origins if ref is not None and ref() is settings else None
+
+    def forget(self, settings: BaseSettings) -> None:
+        if self._by_id:
+            with self._lock:
+                self._by_id.pop(id(settings), None)
+
+    def _drop(self, key: int, ref: "weakref.ref[BaseSettings]") -> None:
+        with self._lock:
+            if self._by_id.get(key, (None,))[0] is ref:
+                del self._by_id[key]
+
+
+origins = Origins()
+"""The ones of this process."""

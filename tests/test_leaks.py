@@ -1,0 +1,509 @@
+"""Promise 1: no secret in any artefact of failure, whatever fails."""
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated, Any
+
+import pydantic_settings
+import pytest
+from click.testing import CliRunner
+from pydantic import (
+    UUID4,
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PostgresDsn,
+    Secret,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import PydanticBaseSettingsSource
+
+from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, validate
+from confguard._report import render_json, render_text
+from confguard.provider import Deadline, Failure, Found, fan_out, hide
+from tests.doubles import Hanging, Store
+from tests.finder import places_of
+
+
+@dataclass
+class Scene:
+    """What a way of failing is set up with: a secret made for it, and where it may be put."""
+
+    canary: str
+    store: Store
+    setenv: Callable[[str, str], None]
+
+
+Breakage = Callable[[Scene], type[BaseSettings]]
+BREAKAGES: dict[str, tuple[str, Breakage]] = {}
+
+
+def breaks(kind: str) -> Callable[[Breakage], Breakage]:
+    """A way of failing, and the kind of problem that it is."""
+
+    def note(breakage: Breakage) -> Breakage:
+        BREAKAGES[breakage.__name__] = kind, breakage
+        return breakage
+
+    return note
+
+
+class Config(BaseSettings):
+    model_config = SettingsConfigDict(env_nested_delimiter="__", env_file=".env", secrets_dir=".")
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch, store: Store) -> Scene:
+    return Scene(f"Canary{token_hex(16)}", store, monkeypatch.setenv)
+
+
+@breaks("missing")
+def another_field_is_missing(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr
+        host: str
+
+    scene.setenv("PASSWORD", scene.canary)
+    return Settings
+
+
+@breaks("missing")
+def a_mistyped_variable_holds_the_secret(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        model_config = SettingsConfigDict(env_prefix="MYSERVICE_")
+        password: SecretStr
+
+    scene.setenv("MYSERVICE_PASWORD", scene.canary)
+    return Settings
+
+
+@breaks("invalid")
+def a_secret_url_is_invalid(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        database_url: Secret[PostgresDsn]
+
+    scene.setenv("DATABASE_URL", f"mysql://u:{scene.canary}@h/d")
+    return Settings
+
+
+@breaks("invalid")
+def a_plain_url_carries_a_password_and_is_invalid(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        database_url: PostgresDsn
+
+    scene.setenv("DATABASE_URL", f"mysql://u:{scene.canary}@h/d")
+    return Settings
+
+
+@breaks("invalid")
+def pydantics_message_quotes_a_part_of_the_secret(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        key: Secret[UUID4]
+
+    scene.setenv("KEY", scene.canary)
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_the_secret(scene: Scene) -> type[BaseSettings]:
+    def refuse(value: SecretStr) -> SecretStr:
+        raise ValueError(f"{value.get_secret_value()!r} is no good")
+
+    class Settings(Config):
+        password: Annotated[SecretStr, AfterValidator(refuse)]
+
+    scene.setenv("PASSWORD", scene.canary)
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_another_fields_secret(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr
+        host: str = "h"
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"{self.password.get_secret_value()} does not fit {self.host}")
+
+    scene.setenv("PASSWORD", scene.canary)
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_before_sees_and_quotes_everything(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr
+
+        @model_validator(mode="before")
+        @classmethod
+        def check(cls, data: dict[str, Any]) -> Any:
+            assert False, f"got {data}"  # noqa: B011, PT015 - a failed assertion is what a validator may raise
+
+    scene.setenv("PASSWORD", scene.canary)
+    return Settings
+
+
+@breaks("mistake")
+def a_validator_raises_what_it_should_not(scene: Scene) -> type[BaseSettings]:
+    def refuse(value: str) -> str:
+        raise KeyError(value)
+
+    class Settings(Config):
+        password: Annotated[SecretStr, BeforeValidator(refuse)]
+
+    scene.setenv("PASSWORD", scene.canary)
+    return Settings
+
+
+@breaks("invalid")
+def a_list_of_secrets_is_invalid(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        passwords: Annotated[list[SecretStr], Field(min_length=2)]
+
+    scene.setenv("PASSWORDS", json.dumps([scene.canary]))
+    return Settings
+
+
+@breaks("invalid")
+def a_model_in_a_list_is_invalid(scene: Scene) -> type[BaseSettings]:
+    class Database(BaseModel):
+        password: SecretStr
+        port: int
+
+    class Settings(Config):
+        databases: list[Database]
+
+    scene.setenv("DATABASES", json.dumps([{"password": scene.canary, "port": scene.canary}]))
+    return Settings
+
+
+@breaks("invalid")
+def a_nested_model_has_an_unknown_key(scene: Scene) -> type[BaseSettings]:
+    class Database(BaseModel, extra="forbid"):
+        password: SecretStr
+
+    class Settings(Config):
+        db: Database
+
+    scene.setenv("DB", json.dumps({"password": scene.canary, scene.canary: scene.canary}))
+    return Settings
+
+
+@breaks("invalid")
+def an_env_file_has_an_unknown_variable(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        port: int = 1
+
+    Path(".env").write_text(f"PASSWORD={scene.canary}\n")
+    return Settings
+
+
+@breaks("malformed")
+def json_is_broken_behind_the_secret(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        passwords: list[SecretStr]
+
+    scene.setenv("PASSWORDS", f'["{scene.canary}", ')
+    return Settings
+
+
+@breaks("malformed")
+def nested_json_is_broken_behind_the_secret(scene: Scene) -> type[BaseSettings]:
+    class Database(BaseModel):
+        passwords: list[SecretStr]
+
+    class Settings(Config):
+        db: Database
+
+    scene.setenv("DB__PASSWORDS", f'["{scene.canary}", ')
+    return Settings
+
+
+@breaks("malformed")
+def a_mounted_file_is_broken_json(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        passwords: list[SecretStr]
+
+    Path("passwords").write_text(f'["{scene.canary}", ')
+    return Settings
+
+
+@breaks("malformed")
+def an_env_file_cannot_be_decoded(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr
+
+    Path(".env").write_bytes(f"PASSWORD={scene.canary}\n".encode() + b"\xff")
+    return Settings
+
+
+@breaks("malformed")
+def a_mounted_file_cannot_be_decoded(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr
+
+    Path("password").write_bytes(scene.canary.encode() + b"\xff")
+    return Settings
+
+
+@breaks("malformed")
+def a_source_raises_the_secret(scene: Scene) -> type[BaseSettings]:
+    class Broken(PydanticBaseSettingsSource):
+        def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+            return None, field_name, False
+
+        def __call__(self) -> dict[str, Any]:
+            raise ValueError(scene.canary)
+
+    class Settings(Config):
+        port: int = 1
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (Broken(settings_cls),)
+
+    return Settings
+
+
+@breaks("malformed")
+def the_hook_raises_the_secret(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        port: int = 1
+
+        @classmethod
+        def settings_customise_sources(cls, *args: Any, **kwargs: Any) -> Any:
+            raise ValueError(scene.canary)
+
+    return Settings
+
+
+def _bound(scene: Scene, reference: str) -> type[BaseSettings]:
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store, Hanging()])
+        good: Annotated[SecretStr, From("store://good")]
+        bad: Annotated[SecretStr, From(reference)]
+
+    scene.store.put("good", scene.canary)
+    return Settings
+
+
+@breaks("denied")
+def a_sibling_was_fetched_and_one_is_denied(scene: Scene) -> type[BaseSettings]:
+    scene.store.fail("bad", Failure("denied", "store bad: 403"))
+    return _bound(scene, "store://bad")
+
+
+@breaks("unauthenticated")
+def a_sibling_was_fetched_and_one_is_unauthenticated(scene: Scene) -> type[BaseSettings]:
+    scene.store.fail("bad", Failure("unauthenticated", "store bad: 401"))
+    return _bound(scene, "store://bad")
+
+
+@breaks("throttled")
+def a_sibling_was_fetched_and_one_is_throttled(scene: Scene) -> type[BaseSettings]:
+    scene.store.fail("bad", Failure("throttled", "store bad: 429"))
+    return _bound(scene, "store://bad")
+
+
+@breaks("unavailable")
+def a_sibling_was_fetched_and_one_hangs(scene: Scene) -> type[BaseSettings]:
+    return _bound(scene, "hanging://bad")
+
+
+@breaks("unconfigured")
+def a_sibling_was_fetched_and_one_has_no_provider(scene: Scene) -> type[BaseSettings]:
+    return _bound(scene, "nowhere://bad")
+
+
+@breaks("missing")
+def the_payload_lacks_the_key(scene: Scene) -> type[BaseSettings]:
+    scene.store.put("bad", json.dumps({scene.canary: scene.canary}))
+    return _bound(scene, "store://bad#/key")
+
+
+@breaks("malformed")
+def the_payload_is_no_json(scene: Scene) -> type[BaseSettings]:
+    scene.store.put("bad", scene.canary)
+    return _bound(scene, "store://bad#/key")
+
+
+@breaks("defect")
+def a_provider_raises_the_secret(scene: Scene) -> type[BaseSettings]:
+    scene.store.fail("bad", ValueError(scene.canary))
+    return _bound(scene, "store://bad")
+
+
+@breaks("mistake")
+def a_class_mistake_beside_a_fetched_secret(scene: Scene) -> type[BaseSettings]:
+    return _bound(scene, "no reference")
+
+
+@breaks("invalid")
+def a_fetched_value_is_invalid(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store])
+        key: Annotated[Secret[UUID4], From("store://key")]
+        port: Annotated[int, From("store://port", secret=False)]
+
+    scene.store.put("key", scene.canary)
+    scene.store.put("port", f"{scene.canary}")
+    return Settings
+
+
+everything = pytest.mark.parametrize(("kind", "breakage"), [pytest.param(*pair, id=name) for name, pair in BREAKAGES.items()])
+
+
+@everything
+def test_no_failure_holds_the_secret(scene: Scene, kind: str, breakage: Breakage) -> None:
+    """Nothing that can be reached from a ConfigError holds the secret that was at hand when it was made."""
+    settings_class = breakage(scene)
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_class, timeout=0.2)
+    assert kind in {problem.kind for problem in caught.value.problems}
+    assert places_of(scene.canary, caught.value) == []
+
+
+@everything
+def test_no_report_holds_the_secret(scene: Scene, kind: str, breakage: Breakage) -> None:
+    """Neither the text report nor the JSON one holds the secret."""
+    settings_class = breakage(scene)
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_class, timeout=0.2)
+    problems = caught.value.problems
+    assert scene.canary[:12] not in render_text(problems, budget=1_000_000)
+    assert scene.canary[:12] not in json.dumps(render_json(problems, []))
+
+
+@everything
+def test_no_log_record_holds_the_secret(scene: Scene, kind: str, breakage: Breakage, caplog: pytest.LogCaptureFixture) -> None:
+    """With everything logged, and pydantic-settings told to log what its sources hold, no record holds the secret."""
+    scene.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
+    settings_class = breakage(scene)
+    with caplog.at_level(logging.DEBUG), contextlib.suppress(ConfigError):
+        validate(settings_class, timeout=0.2)
+    assert scene.canary not in caplog.text
+
+
+@everything
+def test_a_plain_call_that_raises_config_error_holds_no_secret(scene: Scene, kind: str, breakage: Breakage) -> None:
+    """A ConfigError from calling the class is as clean as one from `validate`."""
+    settings_class = breakage(scene)
+    errors: list[BaseException] = []
+    try:
+        settings_class()
+    except ConfigError as exc:
+        errors.append(exc)
+    except Exception:  # noqa: BLE001 - what pydantic-settings raises is its own
+        errors.clear()
+    assert [places_of(scene.canary, error) for error in errors] in ([], [[]])
+
+
+def test_an_interrupt_holds_no_secret(scene: Scene) -> None:
+    """Ctrl-C while settings are validated is raised anew, without the frames that it came through."""
+
+    def interrupt(value: str) -> str:
+        raise KeyboardInterrupt(value)
+
+    class Settings(Config):
+        password: Annotated[SecretStr, BeforeValidator(interrupt)]
+
+    scene.setenv("PASSWORD", scene.canary)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        validate(Settings)
+    assert places_of(scene.canary, caught.value) == []
+
+
+def test_a_fetch_that_raises_within_threads_holds_no_secret(scene: Scene) -> None:
+    """What a call raises in `fan_out` comes back as its type."""
+
+    def call(item: str) -> Found:
+        raise ValueError(item + scene.canary)
+
+    results = fan_out(call, ["a"], deadline=Deadline(1))
+    assert results == {"a": Failure("defect", "a: ValueError", tip="this is a fault of the provider; please report it")}
+
+
+def test_a_payload_has_no_repr(scene: Scene) -> None:
+    """A fetched payload does not show itself."""
+    assert scene.canary not in repr(Found(scene.canary))
+
+
+def test_a_hidden_credential_is_redacted_from_messages(scene: Scene) -> None:
+    """What a provider logs in with is known to the redactor from then on."""
+    hide(scene.canary)
+
+    def refuse(value: str) -> str:
+        raise ValueError(f"credential {scene.canary}")
+
+    class Settings(Config):
+        port: Annotated[str, AfterValidator(refuse)] = Field("1", validate_default=True)
+
+    with pytest.raises(ConfigError) as caught:
+        validate(Settings)
+    assert caught.value.problems[0].message == "credential [redacted:credential]"
+
+
+@contextlib.contextmanager
+def module_of(settings_class: type[BaseSettings]) -> Iterator[str]:
+    """The class as a module's, the way the command names it."""
+    globals()["Target"] = settings_class
+    yield f"{__name__}:Target"
+    del globals()["Target"]
+
+
+@everything
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_output_of_check_holds_the_secret(scene: Scene, kind: str, breakage: Breakage, form: str) -> None:
+    """`confguard check` shows the secret neither on standard output nor on standard error, in any format."""
+    from confguard.cli import command
+
+    settings_class = breakage(scene)
+    with module_of(settings_class) as target:
+        result = CliRunner().invoke(command, ["check", target, "--format", form, "--timeout", "200ms"])
+    assert result.exit_code in (70, 75, 77, 78)
+    assert scene.canary[:12] not in result.output
+    assert result.exception is None or places_of(scene.canary, result.exception) == []
+
+
+def test_the_finder_sees_what_pydantic_settings_leaks(scene: Scene) -> None:
+    """The same walk finds the secret in the errors of pydantic-settings' own base: in an input, a chain and a frame."""
+
+    class Peer(pydantic_settings.BaseSettings):
+        key: Secret[UUID4]
+        keys: list[SecretStr] = []
+
+    scene.setenv("KEY", scene.canary)
+    with pytest.raises(ValidationError) as invalid:
+        Peer()
+    ways = places_of(scene.canary, invalid.value)
+    assert any("errors()" in way for way in ways)
+    assert any("<__init__>" in way for way in ways)
+    scene.setenv("KEYS", f'["{scene.canary}", ')
+    with pytest.raises(pydantic_settings.SettingsError) as malformed:
+        Peer()
+    assert any("[doc]" in way for way in places_of(scene.canary, malformed.value))
+
+
+def test_a_traceback_with_locals_of_ours_holds_no_secret(scene: Scene) -> None:
+    """Error trackers print the locals of every frame: of those of this library and below, none holds the secret."""
+    import traceback
+
+    settings_class = a_secret_url_is_invalid(scene)
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_class)
+    printed = io.StringIO()
+    for frame in traceback.TracebackException.from_exception(caught.value, capture_locals=True).stack:
+        if "confguard" in frame.filename and frame.locals and "tests" not in frame.filename:
+            print(frame.locals, file=printed)
+    assert printed.getvalue()
+    assert scene.canary not in printed.getvalue()

@@ -1,0 +1,110 @@
+"""The splitter of references."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from confguard._bindings import From
+from confguard._reference import InvalidReferenceError, Reference, parse_reference
+
+segments = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1).filter(
+    lambda text: "/" not in text and text not in (".", "..")
+)
+paths = st.lists(segments, min_size=1, max_size=4).map("/".join)
+names = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("vault://secret/app#/password", Reference("vault", "secret/app", (), "/password")),
+        ("vault://secret/app#password", Reference("vault", "secret/app", (), "/password")),
+        ("vault://secret/app?version=3#/a/b", Reference("vault", "secret/app", (("version", "3"),), "/a/b")),
+        ("awssecrets://arn:aws:secretsmanager:eu-west-1:123:secret:App-x#/k",
+         Reference("awssecrets", "arn:aws:secretsmanager:eu-west-1:123:secret:App-x", (), "/k")),
+        ("awsssm:///team/app", Reference("awsssm", "/team/app")),
+        ("awsssm://team/", Reference("awsssm", "team/")),
+        ("vault://Secret/A+B%20c[0]", Reference("vault", "Secret/A+B c[0]")),
+        ("vault://a%2Fb%23%3F#/x%23", Reference("vault", "a/b#?", (), "/x#")),
+        ("vault://a#?b", Reference("vault", "a", (), "/?b")),
+        ("vault://a?b=c?d=e", Reference("vault", "a", (("b", "c?d=e"),))),
+    ],
+)  # fmt: skip
+def test_splits_as_operators_write(text: str, expected: Reference) -> None:
+    """Scheme, first '#', first '?', each part decoded once; no case is folded and no '+' turned into a space."""
+    assert parse_reference(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("secret/app", "no '://'"),
+        ("vault:/secret/app", "no '://'"),
+        ("Vault://secret/app", "lower-case"),
+        ("vault://", "nothing behind"),
+        ("vault:///", "nothing behind"),
+        ("vault://#/a", "nothing behind"),
+        ("vault://a/../b", "'.' or '..'"),
+        ("vault://a/%2e%2e/b", "'.' or '..'"),
+        ("vault://a%2f..%2fb", "'.' or '..'"),
+        ("vault://./a", "'.' or '..'"),
+        ("vault://a//b", "empty segment"),
+        ("vault://a%", "'%'"),
+        ("vault://a%zz", "'%'"),
+        ("vault://a%ff", "not UTF-8"),
+        ("vault://a%00b", "control character"),
+        ("vault://a%0ab", "control character"),
+        ("vault://a\nb", "control character"),
+        ("vault://a?version", "without a name or a value"),
+        ("vault://a?=3", "without a name or a value"),
+        ("vault://a?v=1&v=2", "stands twice"),
+        ("vault://a?&", "without a name or a value"),
+        ("vault://a#/b~2", "RFC 6901"),
+    ],
+)
+def test_refuses_what_it_cannot_read(text: str, reason: str) -> None:
+    """A reference that cannot be read is refused with what to write instead."""
+    with pytest.raises(InvalidReferenceError) as caught:
+        parse_reference(text)
+    assert reason in str(caught.value)
+
+
+@given(
+    scheme=st.from_regex(r"[a-z][a-z0-9+.-]*", fullmatch=True),
+    path=paths,
+    params=st.dictionaries(names, names, max_size=3),
+    fragment=st.lists(names, max_size=3),
+)
+def test_writing_and_splitting_round_trip(scheme: str, path: str, params: dict[str, str], fragment: list[str]) -> None:
+    """What a reference is written as is split into the same reference."""
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in fragment)
+    reference = Reference(scheme, path, tuple(sorted(params.items())), pointer)
+    assert parse_reference(str(reference)) == reference
+
+
+@given(st.text() | st.text().map("vault://{}".format))
+def test_any_text_is_split_or_refused(text: str) -> None:
+    """No text whatever makes the splitter fail in any other way than by refusing it."""
+    with suppress(InvalidReferenceError):
+        reference = parse_reference(text)
+        assert parse_reference(str(reference)) == reference
+
+
+def test_literal_braces_are_written_twice() -> None:
+    """A doubled brace is one brace of the path."""
+    assert From("vault://secret/{{a}}").parse().path == "secret/{a}"
+
+
+@pytest.mark.parametrize("text", ["vault://{a}", "vault://a}", "vault://{{a}"])
+def test_a_single_brace_is_refused(text: str) -> None:
+    """A brace that stands alone is not taken for a literal one."""
+    with pytest.raises(InvalidReferenceError, match="written twice"):
+        From(text).parse()
+
+
+def test_param_of_a_reference() -> None:
+    """A parameter is asked for by name, and None where it is not there."""
+    reference = parse_reference("vault://a?version=3")
+    assert (reference.param("version"), reference.param("stage")) == ("3", None)

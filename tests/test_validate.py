@@ -1,0 +1,607 @@
+"""`validate`: what is loaded from where, and what is reported when it cannot be."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated, Any, Literal
+
+import pydantic_settings
+import pytest
+from pydantic import AliasChoices, AliasPath, BaseModel, Field, PostgresDsn, Secret, SecretBytes, SecretStr, field_validator
+from pydantic_settings import PydanticBaseSettingsSource
+
+from confguard import BaseSettings, ConfigError, From, Origin, Problem, SettingsConfigDict, explain, validate
+from confguard.provider import Failure
+from tests.doubles import Store
+
+
+class Database(BaseModel):
+    host: str
+    password: SecretStr
+    replicas: list[str] = []
+
+
+def problems_of(settings_class: type[BaseSettings]) -> dict[str, Problem]:
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_class)
+    names = {problem.settings_class for problem in caught.value.problems}
+    assert names == {f"{settings_class.__module__}:{settings_class.__qualname__}"}
+    return {problem.field: replace(problem, settings_class="") for problem in caught.value.problems}
+
+
+def origins_of(settings: BaseSettings) -> dict[str, Origin]:
+    return {explained.field: explained.origin for explained in explain(settings)}
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Path:
+    directory = tmp_path / "run"
+    directory.mkdir()
+    return directory
+
+
+def test_every_leaf_has_its_origin_by_exact_native_name(monkeypatch: pytest.MonkeyPatch, store: Store, mounted: Path) -> None:
+    """A value's origin is the variable as it is spelled, the file that holds it, or the path and version in the store."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(
+            env_prefix="MYSERVICE_", env_nested_delimiter="__", env_file=".env", secrets_dir=mounted, providers=[store]
+        )
+        app_env: str = Field(validation_alias="APP_ENV")
+        debug: bool = False
+        port: int = 8000
+        token: SecretStr
+        db: Database
+        key: Annotated[SecretStr, From("store://app/key?version=3#/key")]
+
+    monkeypatch.setenv("APP_ENV", "production")
+    monkeypatch.setenv("MyService_Db__Host", "db.internal")
+    Path(".env").write_text("export MYSERVICE_DB__PASSWORD='hunter2hunter2'\nMYSERVICE_debug=off\n")
+    (mounted / "myservice_token").write_text("t0ken\n")
+    store.put("app/key", '{"key": "k3y"}', version="3")
+
+    settings = validate(Settings)
+
+    assert (settings.app_env, settings.debug, settings.port, settings.db.host) == ("production", False, 8000, "db.internal")
+    assert settings.token.get_secret_value() == "t0ken"
+    assert settings.db.password.get_secret_value() == "hunter2hunter2"
+    assert settings.key.get_secret_value() == "k3y"
+    assert origins_of(settings) == {
+        "app_env": Origin("env", "APP_ENV"),
+        "debug": Origin("dotenv", "MYSERVICE_debug", place=".env"),
+        "port": Origin("default"),
+        "token": Origin("mounted", str(mounted / "myservice_token")),
+        "db.host": Origin("env", "MyService_Db__Host"),
+        "db.password": Origin("dotenv", "MYSERVICE_DB__PASSWORD", place=".env"),
+        "db.replicas": Origin("default"),
+        "key": Origin("store", "app/key?version=3#/key", version="3"),
+    }
+
+
+def test_a_model_given_as_json_has_its_variable_for_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The leaves of a model that one variable holds whole come from it, except those that a variable of their own overrides."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_nested_delimiter="__")
+        db: Database
+
+    monkeypatch.setenv("DB", '{"host": "a", "password": "b"}')
+    monkeypatch.setenv("DB__PASSWORD", "c")
+    settings = validate(Settings)
+    assert settings.db.password.get_secret_value() == "c"
+    assert origins_of(settings)["db.host"] == Origin("env", "DB")
+    assert origins_of(settings)["db.password"] == Origin("env", "DB__PASSWORD")
+
+
+def test_a_shadowed_value_is_told_beside_the_one_that_won(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An origin names the lower places that had a value too."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_file=(".env", ".env.local"))
+        port: int
+
+    Path(".env").write_text("PORT=1\n")
+    Path(".env.local").write_text("PORT=2\n")
+    monkeypatch.setenv("PORT", "3")
+    settings = validate(Settings)
+    assert settings.port == 3
+    assert origins_of(settings)["port"] == Origin("env", "PORT", shadowed=(Origin("dotenv", "PORT", place=".env.local"),))
+
+
+def test_a_source_of_the_users_own_is_named_by_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values of a source that pydantic-settings does not know come from its class's name; a function's from its own."""
+
+    class Registry(PydanticBaseSettingsSource):
+        def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+            return None, field_name, False
+
+        def __call__(self) -> dict[str, Any]:
+            return {"port": 9}
+
+    def from_nowhere() -> dict[str, Any]:
+        return {"host": "h"}
+
+    class Settings(BaseSettings):
+        port: int
+        host: str
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (Registry(settings_cls), from_nowhere)
+
+    settings = validate(Settings)
+    assert origins_of(settings) == {"port": Origin("Registry", "port"), "host": Origin("from_nowhere", "host")}
+
+
+def test_only_what_is_needed_is_fetched_and_each_payload_once(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """A field that a source has is not asked for; two fields of one payload ask for it once."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        a: Annotated[SecretStr, From("store://app#/a")]
+        b: Annotated[SecretStr, From("store://app#/b")]
+        c: Annotated[SecretStr, From("store://other")]
+
+    store.put("app", '{"a": "1", "b": "2"}')
+    monkeypatch.setenv("C", "3")
+    settings = validate(Settings)
+    assert [str(ref) for ref in store.asked] == ["store://app"]
+    assert settings.b.get_secret_value() == "2"
+    assert store.closed == 1
+
+
+def test_a_binding_comes_before_the_default_and_missing_falls_back_to_it(store: Store) -> None:
+    """A value in the store beats the default; the default stands in where the store has none."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        a: Annotated[SecretStr, From("store://a")] = SecretStr("default")
+        b: Annotated[SecretStr, From("store://b")] = SecretStr("default")
+
+    store.put("a", "stored")
+    settings = validate(Settings)
+    assert settings.a.get_secret_value() == "stored"
+    assert settings.b.get_secret_value() == "default"
+    assert origins_of(settings)["b"] == Origin("default")
+
+
+@pytest.mark.parametrize("kind", ["denied", "unauthenticated", "unavailable", "throttled", "malformed", "unconfigured"])
+def test_a_default_stands_in_for_missing_alone(store: Store, kind: Any) -> None:
+    """Any other failure of a field with a default is a problem of its own kind."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        a: Annotated[SecretStr, From("store://a#/k")] = SecretStr("default")
+
+    store.fail("a", Failure(kind, "store a: no", tip="do this", retry_after=2.0, request_id="r-1"))
+    assert problems_of(Settings) == {
+        "a": Problem(
+            kind,
+            "a",
+            "store a: no",
+            tip="do this",
+            origin=Origin("store", "a#/k"),
+            retry_after=2.0,
+            request_id="r-1",
+        )
+    }
+
+
+def test_everything_that_is_wrong_is_in_one_report(monkeypatch: pytest.MonkeyPatch, store: Store, mounted: Path) -> None:
+    """Failures of stores, parse errors, missing, mistyped and invalid values stand side by side, and each once."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(
+            env_prefix="MYSERVICE_", env_nested_delimiter="__", env_file=".env", secrets_dir=mounted, providers=[store]
+        )
+        app_env: Literal["development", "production"] = Field(validation_alias="APP_ENV")
+        database_url: Secret[PostgresDsn]
+        db: Database
+        key: Annotated[SecretStr, From("store://key")]
+        other: Annotated[SecretStr, From("store://other")]
+        port: int = 8000
+
+    monkeypatch.setenv("APP_ENV", "prod")
+    monkeypatch.setenv("MYSERVICE_DATABSE_URL", "postgres://u:p@h/d")
+    monkeypatch.setenv("MYSERVICE_DB__REPLICAS", "[1,")
+    monkeypatch.setenv("MYSERVICE_DB__PASSWORD", "hunter2")
+    Path(".env").write_text("MYSERVICE_PORT=many\n")
+    store.fail("key", Failure("denied", "store key: 403"))
+
+    problems = problems_of(Settings)
+
+    assert problems == {
+        "app_env": Problem(
+            "invalid", "app_env", "Input should be 'development' or 'production'; it is 'prod'", origin=Origin("env", "APP_ENV")
+        ),
+        "database_url": Problem(
+            "missing",
+            "database_url",
+            "",
+            tip="MYSERVICE_DATABSE_URL is set. Did you mean MYSERVICE_DATABASE_URL?",
+            looked_in=("env MYSERVICE_DATABASE_URL", ".env", str(mounted / "myservice_database_url")),
+        ),
+        "db.replicas": Problem(
+            "malformed",
+            "db.replicas",
+            "not valid JSON: Expecting value at line 1 column 4",
+            origin=Origin("env", "MYSERVICE_DB__REPLICAS"),
+        ),
+        "db.host": Problem(
+            "missing",
+            "db.host",
+            "",
+            looked_in=("env MYSERVICE_DB__HOST", ".env", f"{mounted / 'myservice_db'} (as JSON)"),
+        ),
+        "key": Problem("denied", "key", "store key: 403", origin=Origin("store", "key")),
+        "other": Problem(
+            "missing",
+            "other",
+            "store other: there is no such value",
+            origin=Origin("store", "other"),
+            looked_in=("env MYSERVICE_OTHER", ".env", str(mounted / "myservice_other"), "store://other"),
+        ),
+        "port": Problem(
+            "invalid",
+            "port",
+            "Input should be a valid integer, unable to parse string as an integer; it is 'many'",
+            origin=Origin("dotenv", "MYSERVICE_PORT", place=".env"),
+        ),
+    }
+
+
+def test_a_field_that_cannot_be_parsed_does_not_take_its_siblings_with_it(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """Beside a variable that is no JSON, the other variables of its model still count: what they give is not fetched."""
+
+    class Bound(BaseModel):
+        ports: list[int]
+        password: Annotated[SecretStr, From("store://password")]
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_nested_delimiter="__", providers=[store])
+        db: Bound
+
+    monkeypatch.setenv("DB__PORTS", "80,81")
+    monkeypatch.setenv("DB__PASSWORD", "x")
+    assert list(problems_of(Settings)) == ["db.ports"]
+    assert store.asked == []
+
+
+def test_a_union_that_takes_text_as_well_needs_no_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pydantic-settings tolerates, a text where a list or a text may stand, is no problem beside one that is."""
+
+    class Settings(BaseSettings):
+        hosts: list[str] | str
+        ports: list[int]
+
+    monkeypatch.setenv("HOSTS", "a,b")
+    monkeypatch.setenv("PORTS", "80,81")
+    assert list(problems_of(Settings)) == ["ports"]
+
+
+def test_an_env_file_that_cannot_be_decoded_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is named with the byte that is wrong, the other env file is read, and other problems stand beside it."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_file=(".env", "broken.env"))
+        host: str
+        port: int
+
+    Path(".env").write_text("HOST=h\n")
+    Path("broken.env").write_bytes(b"A=b\nC=\xff\n")
+    monkeypatch.setenv("PORT", "x")
+    assert problems_of(Settings) == {
+        "": Problem(
+            "malformed", "", "not valid UTF-8: invalid start byte at byte 6", origin=Origin("dotenv", place="broken.env")
+        ),
+        "port": Problem(
+            "invalid",
+            "port",
+            "Input should be a valid integer, unable to parse string as an integer; it is 'x'",
+            origin=Origin("env", "PORT"),
+        ),
+    }
+
+
+def test_a_source_that_fails_whole_is_named_and_the_others_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that raises is one problem with the type that it raised; the fields that it may have held say so."""
+
+    class Broken(PydanticBaseSettingsSource):
+        def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+            return None, field_name, False
+
+        def __call__(self) -> dict[str, Any]:
+            raise LookupError("hunter2")
+
+    class Settings(BaseSettings):
+        host: str
+        port: int
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (Broken(settings_cls), kwargs["env_settings"])
+
+    monkeypatch.setenv("PORT", "80")
+    assert problems_of(Settings) == {
+        "": Problem("malformed", "", "Broken: cannot be read (LookupError)"),
+        "host": Problem(
+            "missing", "host", "", tip="it may stand in what could not be read: Broken", looked_in=("Broken", "env HOST")
+        ),
+    }
+
+
+def test_a_mounted_directory_that_is_a_file_is_named(tmp_path: Path) -> None:
+    """A file where a directory of secrets should be is a problem of its own, with the path."""
+    (tmp_path / "file").write_text("")
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(secrets_dir=tmp_path / "file")
+        port: int = 1
+
+    assert problems_of(Settings) == {"": Problem("malformed", "", f"mounted: {tmp_path / 'file'} is no directory")}
+
+
+def test_a_hook_that_fails_leaves_the_usual_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where settings_customise_sources raises, that is a problem and the usual sources are read."""
+
+    class Settings(BaseSettings):
+        port: int
+        host: str
+
+        @classmethod
+        def settings_customise_sources(cls, *args: Any, **kwargs: Any) -> Any:
+            raise RuntimeError("hunter2")
+
+    monkeypatch.setenv("PORT", "80")
+    problems = problems_of(Settings)
+    assert problems[""] == Problem("malformed", "", "settings_customise_sources: cannot be read (RuntimeError)")
+    assert list(problems) == ["", "host"]
+
+
+def test_code_of_the_class_that_raises_is_told_by_type_and_place() -> None:
+    """An exception that is no ValueError, from a validator, becomes a problem without its text."""
+
+    class Settings(BaseSettings):
+        port: int = 1
+
+        @field_validator("port")
+        @classmethod
+        def check(cls, value: int) -> int:
+            raise KeyError("hunter2")
+
+        model_config = SettingsConfigDict(validate_default=True)
+
+    (problem,) = problems_of(Settings).values()
+    assert problem.kind == "mistake"
+    assert problem.message.startswith(f"loading raised KeyError at {__file__}:")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "message"),
+    [
+        (Annotated[str, From("store://a")], "what a store holds is a secret, and its type would show it"),
+        (Annotated[SecretStr, From("a")], "the reference 'a' cannot be read"),
+        (Annotated[SecretStr, From("store://a"), From("store://b")], "it is bound twice"),
+        (Annotated[SecretStr, From("store://a")] | None, "its From(…) stands inside of the type and binds nothing"),
+        (Annotated[Database, From("store://a")], "a nested model cannot be bound as a whole"),
+        (
+            Annotated[SecretStr, From("store://a"), Field(validation_alias=AliasPath("a", 0))],
+            "it is bound, and only an alias path into a list leads to it",
+        ),
+    ],
+)
+def test_a_class_mistake_is_a_problem_of_its_field(annotation: Any, message: str) -> None:
+    """A binding that cannot work is reported on its field, and the field is not reported missing as well."""
+
+    class Settings(BaseSettings):
+        a: annotation
+
+    (problem,) = problems_of(Settings).values()
+    assert (problem.kind, problem.field, problem.message) == ("mistake", "a", message)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message", "tip"),
+    [
+        ("valt://a", "no provider for valt://", "did you mean vault://?"),
+        ("ftp://a", "no provider for ftp://", "known are openbao://, vault://"),
+        ("store://a?versoin=3", "unknown parameter 'versoin'", "did you mean 'version'?"),
+        ("store://a?x=3", "unknown parameter 'x'", "store:// takes version"),
+    ],
+)
+def test_a_reference_that_nobody_can_be_asked_for(store: Store, reference: str, message: str, tip: str) -> None:
+    """A scheme without provider and a parameter that it does not take are unconfigured, with what was probably meant."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        a: Annotated[SecretStr, From(reference)]
+
+    (problem,) = problems_of(Settings).values()
+    assert (problem.kind, problem.message, problem.tip) == ("unconfigured", message, tip)
+    assert store.asked == []
+
+
+def test_a_plain_field_may_be_bound_to_what_is_no_secret(store: Store) -> None:
+    """A binding that says that its value is no secret may fill a field of any type, structures included."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        port: Annotated[int, From("store://app#/port", secret=False)]
+        hosts: Annotated[list[str], From("store://app#/hosts", secret=False)]
+        raw: Annotated[SecretBytes, From("store://raw")]
+
+    store.put("app", '{"port": 5432, "hosts": ["a", "b"]}')
+    store.put("raw", b"\x00\xff")
+    settings = validate(Settings)
+    assert (settings.port, settings.hosts, settings.raw.get_secret_value()) == (5432, ["a", "b"], b"\x00\xff")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Field(validation_alias="KEY_ALIAS"),
+        Field(validation_alias=AliasChoices("KEY_ALIAS", "OTHER")),
+        Field(validation_alias=AliasPath("keys", "main")),
+        Field(alias="KEY_ALIAS"),
+    ],
+)
+def test_a_bound_field_may_have_any_alias(store: Store, field: Any) -> None:
+    """What was fetched reaches pydantic under the field's alias."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        key: Annotated[SecretStr, From("store://key")] = field
+
+    store.put("key", "k3y")
+    assert validate(Settings).key.get_secret_value() == "k3y"
+
+
+def test_a_value_under_any_alias_keeps_a_binding_from_being_fetched(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """The second of several aliases counts as well as the first."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        key: Annotated[SecretStr, From("store://key")] = Field(validation_alias=AliasChoices("FIRST", "SECOND"))
+
+    monkeypatch.setenv("second", "from the environment")
+    settings = validate(Settings)
+    assert settings.key.get_secret_value() == "from the environment"
+    assert origins_of(settings)["key"] == Origin("env", "second")
+    assert store.asked == []
+
+
+def test_a_field_of_a_nested_model_may_be_bound(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """A bound field joins what sources gave for the model around it."""
+
+    class Bound(BaseModel):
+        host: str
+        password: Annotated[SecretStr, From("store://password")]
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_nested_delimiter="__", providers=[store])
+        db: Bound
+        cache: Bound | None = None
+
+    monkeypatch.setenv("DB__HOST", "h")
+    store.put("password", "p")
+    settings = validate(Settings)
+    assert (settings.db.host, settings.db.password.get_secret_value(), settings.cache) == ("h", "p", None)
+
+
+def test_an_optional_model_that_nothing_fills_stays_away(store: Store) -> None:
+    """A binding inside of a model that is None by default is not fetched for its own sake."""
+
+    class Bound(BaseModel):
+        password: Annotated[SecretStr, From("store://password")]
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        cache: Bound | None = None
+
+    assert validate(Settings).cache is None
+    assert store.asked == []
+
+
+def test_a_settings_class_within_another_is_fetched_with_it(store: Store) -> None:
+    """Bindings of a nested settings class belong to the outer plan; its failures stand in the outer report."""
+
+    class Inner(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        key: Annotated[SecretStr, From("store://key")]
+
+    class Outer(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        inner: Inner
+        port: int
+
+    store.fail("key", Failure("denied", "store key: 403"))
+    assert {field: problem.kind for field, problem in problems_of(Outer).items()} == {"inner.key": "denied", "port": "missing"}
+    assert len(store.asked) == 1
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_a_timeout_must_be_above_zero(seconds: float) -> None:
+    """A deadline that has passed already is wrong use, and said to be."""
+
+    class Settings(BaseSettings):
+        pass
+
+    with pytest.raises(ValueError, match="above 0 seconds"):
+        validate(Settings, timeout=seconds)
+
+
+def test_only_a_settings_class_can_be_validated() -> None:
+    """A class that is none of ours is refused by type."""
+    given: Any = pydantic_settings.BaseSettings
+    with pytest.raises(TypeError, match=r"takes a subclass of confguard\.BaseSettings"):
+        validate(given)
+
+
+def test_calling_the_class_loads_the_same(store: Store) -> None:
+    """A plain call fetches too, and raises ConfigError alone where a bound field cannot be fetched."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        key: Annotated[SecretStr, From("store://key")]
+
+    store.put("key", "k3y")
+    assert Settings().key.get_secret_value() == "k3y"
+    store.fail("key", Failure("denied", "store key: 403"))
+    with pytest.raises(ConfigError) as caught:
+        Settings()
+    assert [problem.kind for problem in caught.value.problems] == ["denied"]
+
+
+def test_settings_without_a_load_say_that_they_do_not_know() -> None:
+    """Only what `validate` returned knows its origins: a plain call and a copy do not."""
+
+    class Settings(BaseSettings):
+        port: int = 1
+
+    for settings in (Settings(), validate(Settings).model_copy()):
+        with pytest.raises(LookupError, match=r"load them with confguard\.validate"):
+            explain(settings)
+
+
+def test_origins_are_forgotten_when_settings_are_loaded_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calling __init__ again, as pydantic-settings documents for a reload, does not leave stale origins."""
+
+    class Settings(BaseSettings):
+        port: int = 1
+
+    settings = validate(Settings)
+    settings.__init__()  # type: ignore[misc] # the documented way
+    with pytest.raises(LookupError):
+        explain(settings)
+
+
+class Module(BaseSettings):
+    """A class that pickle can find."""
+
+    port: int = 1
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, lambda settings: pickle.loads(pickle.dumps(settings))])
+def test_origins_are_no_part_of_the_settings(twin: Callable[[Module], Module]) -> None:
+    """Equality, copies, pickles and dumps of validated settings are those of plain ones."""
+    settings = validate(Module)
+    assert settings == Module() == twin(settings)
+    assert settings.model_dump() == {"port": 1}
+    assert vars(settings) == {"port": 1}
+
+
+def test_explained_values_hide_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret is masked, and a plain value that holds a known one is redacted."""
+
+    class Settings(BaseSettings):
+        password: SecretStr
+        banner: str
+
+    secret = token_hex()
+    monkeypatch.setenv("PASSWORD", secret)
+    monkeypatch.setenv("BANNER", f"pw={secret}")
+    shown = {explained.field: explained.value for explained in explain(validate(Settings))}
+    assert shown == {"password": "**********", "banner": "'pw=[redacted:password]'"}

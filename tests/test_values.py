@@ -1,0 +1,103 @@
+"""Picking values out of payloads, near names, and the texts of a secret."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from confguard._values import closest, merge, pick, texts
+from confguard.provider import Failure, Found
+
+scalars = st.none() | st.booleans() | st.integers() | st.text()
+trees = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
+
+
+@pytest.mark.parametrize(
+    ("payload", "pointer", "expected"),
+    [
+        ("anything", "", "anything"),
+        (b"\x00\xff", "", b"\x00\xff"),
+        ('{"a": "x"}', "/a", "x"),
+        ('{"a": {"b": [1, {"c": "x"}]}}', "/a/b/1/c", "x"),
+        ('{"a/b": "x"}', "/a~1b", "x"),
+        ('{"a~b": "x"}', "/a~0b", "x"),
+        ('{"": "x"}', "/", "x"),
+        ('{"a": 5432}', "/a", "5432"),
+        ('{"a": true}', "/a", "true"),
+        ('{"a": {"b": 1}}', "/a", '{"b": 1}'),
+        (b'{"a": "x"}', "/a", "x"),
+    ],
+)
+def test_a_pointer_picks_a_value(payload: str | bytes, pointer: str, expected: str | bytes) -> None:
+    """A string is picked as it stands, anything else as its JSON text."""
+    assert pick(Found(payload, "7"), pointer, "store x") == Found(expected, "7")
+
+
+@pytest.mark.parametrize(
+    ("payload", "pointer", "expected"),
+    [
+        (
+            "no json",
+            "/a",
+            Failure("malformed", "store x: the payload is not JSON, so #/a picks nothing", "take the fragment off"),
+        ),
+        (b"\xff", "/a", Failure("malformed", "store x: the payload is not JSON, so #/a picks nothing", "take the fragment off")),
+        ('{"a": 1}', "/b", Failure("missing", "store x: the payload has no key 'b'")),
+        (
+            '{"password": 1}',
+            "/pasword",
+            Failure("missing", "store x: the payload has no key 'pasword'", "did you mean 'password'?"),
+        ),
+        ("[1]", "/1", Failure("missing", "store x: the list of 1 in the payload has no index '1'")),
+        ("[1]", "/-1", Failure("missing", "store x: the list of 1 in the payload has no index '-1'")),
+        ("[1]", "/²", Failure("missing", "store x: the list of 1 in the payload has no index '²'")),
+        ('"text"', "/a", Failure("malformed", "store x: no object or list where 'a' is looked for")),
+        ('{"a": null}', "/a", Failure("missing", "store x: /a is null")),
+    ],
+)
+def test_a_pointer_that_leads_nowhere(payload: str | bytes, pointer: str, expected: Failure) -> None:
+    """A key that is not there is missing, a payload of the wrong shape malformed, and neither quotes the payload."""
+    assert pick(Found(payload), pointer, "store x") == expected
+
+
+@given(trees, st.text())
+def test_pick_agrees_with_a_walk(tree: object, key: str) -> None:
+    """A pointer of one key picks what indexing the decoded payload gives."""
+    picked = pick(Found(json.dumps(tree)), "/" + key.replace("~", "~0").replace("/", "~1"), "store x")
+    if isinstance(tree, Mapping) and tree.get(key) is not None:
+        value = tree[key]
+        assert isinstance(picked, Found)
+        assert picked.value == (value if isinstance(value, str) else json.dumps(value))
+    elif not isinstance(tree, list):
+        assert isinstance(picked, Failure)
+
+
+@pytest.mark.parametrize(
+    ("name", "candidates", "expected"),
+    [
+        ("DATABASE_URL", ["DATABSE_URL", "DEBUG"], "DATABSE_URL"),
+        ("db__host", ["DB_HOST"], "DB_HOST"),
+        ("port", ["host"], None),
+        ("port", [], None),
+    ],
+)
+def test_closest_names_one_that_was_probably_meant(name: str, candidates: list[str], expected: str | None) -> None:
+    """Case and doubled underscores do not keep names apart; what is merely similar is not named."""
+    assert closest(name, candidates) == expected
+
+
+def test_merge_keeps_both_trees_and_prefers_the_upper() -> None:
+    """Branches are joined, leaves of the upper tree win, and neither tree is changed."""
+    base, over = {"a": {"x": 1, "y": 1}, "b": 1}, {"a": {"y": 2}, "c": 2}
+    assert merge(base, over) == {"a": {"x": 1, "y": 2}, "b": 1, "c": 2}
+    assert (base, over) == ({"a": {"x": 1, "y": 1}, "b": 1}, {"a": {"y": 2}, "c": 2})
+
+
+def test_texts_of_a_value_are_found_at_any_depth() -> None:
+    """Strings, bytes, secrets and numbers are all told, in containers that hold themselves too."""
+    loop: list[object] = ["a", b"b", {"k": SecretStr("c")}, 12345, None, True]
+    loop.append(loop)
+    assert sorted(map(str, texts(loop))) == ["12345", "a", "b'b'", "c"]
