@@ -124,8 +124,10 @@ def pattern(expected: str) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_snippet_runs(page: Path, tmp_path: Path, variables: dict[str, str], bao: OpenBao) -> None:
     """Each snippet of a page runs after those before it, and prints what the page says."""
+    folder = tmp_path / "page"
+    folder.mkdir()
     for block in blocks_of(page):
-        run(block, tmp_path, variables, bao)
+        run(block, folder, variables, bao)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

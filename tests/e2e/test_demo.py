@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,20 @@ from tests.e2e.conftest import EXAMPLE
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> subprocess.Popen[str]:
-    """The demo, just started, in a process group and with a directory for temporary files of its own."""
+def folder(tmp_path: Path) -> Path:
+    """An empty directory, where the demo is started and has its temporary files."""
+    made = tmp_path / "demo"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def demo(folder: Path) -> subprocess.Popen[str]:
+    """The demo, just started, in a process group of its own."""
     return subprocess.Popen(
         [sys.executable, "-u", EXAMPLE / "demo.py"],
-        env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), "VAULT_ADDR": "https://not.to.be.used", "PYTHONUTF8": "1"},
-        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "TMPDIR": str(folder), "VAULT_ADDR": "https://not.to.be.used", "PYTHONUTF8": "1"},
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -38,6 +48,15 @@ def module() -> Any:
     return loaded
 
 
+@pytest.fixture
+def signals(module: Any) -> Iterator[Any]:
+    """The demo's handling of signals, put back afterwards."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield module.Signals()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def assert_nothing_is_left(demo: subprocess.Popen[str], folder: Path) -> None:
     """No process of its group is alive, and no file of it is there."""
     with pytest.raises(ProcessLookupError):
@@ -45,7 +64,7 @@ def assert_nothing_is_left(demo: subprocess.Popen[str], folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_the_demo_shows_what_an_operator_needs(demo: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_the_demo_shows_what_an_operator_needs(demo: subprocess.Popen[str], folder: Path) -> None:
     """It ends with 0, has shown the reports and every exit code it speaks of, and leaves nothing."""
     output = demo.communicate(timeout=60)[0]
     assert demo.returncode == 0, output
@@ -64,30 +83,49 @@ def test_the_demo_shows_what_an_operator_needs(demo: subprocess.Popen[str], tmp_
     ):
         assert text in output
     assert "\033" not in output
-    assert_nothing_is_left(demo, tmp_path)
+    assert_nothing_is_left(demo, folder)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_an_interrupted_demo_leaves_nothing(demo: subprocess.Popen[str], tmp_path: Path, number: int, code: int) -> None:
+def test_an_interrupted_demo_leaves_nothing(demo: subprocess.Popen[str], folder: Path, number: int, code: int) -> None:
     """Ctrl-C, or an end by a supervisor, stops the server and removes the files."""
     assert demo.stdout is not None
     next(line for line in demo.stdout if "confguard check" in line)
     demo.send_signal(number)
     output = demo.communicate(timeout=60)[0]
     assert (demo.returncode, "Traceback" in output) == (code, False)
-    assert_nothing_is_left(demo, tmp_path)
+    assert_nothing_is_left(demo, folder)
 
 
 @pytest.mark.parametrize("wanted", [(1, "said"), (0, "not said")], ids=["exit code", "line"])
-def test_a_step_that_gives_something_else_fails(module: Any, tmp_path: Path, wanted: tuple[int, str]) -> None:
+def test_a_step_that_gives_something_else_fails(module: Any, signals: Any, tmp_path: Path, wanted: tuple[int, str]) -> None:
     """The demo checks itself: another exit code, or a line that is not there, is an error."""
     with pytest.raises(module.UnexpectedResultError):
-        module.Terminal(tmp_path).run("""python -c 'print("said")'""", *wanted)
+        module.Terminal(tmp_path, signals).run("""python -c 'print("said")'""", *wanted)
 
 
-def test_the_demo_looks_for_its_secrets(module: Any, tmp_path: Path) -> None:
+def test_a_signal_waits_for_what_is_being_started(signals: Any) -> None:
+    """A signal that comes while something is entered or left ends the demo when that is done; a second one does nothing."""
+    steps: list[str] = []
+
+    @contextmanager
+    def server() -> Iterator[None]:
+        signal.raise_signal(signal.SIGTERM)
+        steps.append("entered")
+        try:
+            yield
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            steps.append("left")
+
+    with pytest.raises(SystemExit, match=r"^143$"), signals.guarded(server()):
+        steps.append("used")
+    assert steps == ["entered", "left"]
+
+
+def test_the_demo_looks_for_its_secrets(module: Any, signals: Any, tmp_path: Path) -> None:
     """A secret in what a command says is found, also where its line is not printed; the message names it and does not show it."""
-    terminal = module.Terminal(tmp_path)
+    terminal = module.Terminal(tmp_path, signals)
     terminal.run("""python -c 'print("first\\nhunter22")'""", 0, most_lines=1)
     with pytest.raises(module.UnexpectedResultError, match=r"the output holds its name$"):
         module.look_for_secrets(terminal, {"its name": "hunter22", "another": "not there"})

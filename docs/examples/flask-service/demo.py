@@ -14,12 +14,15 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
 from urllib.parse import quote
 
 from confguard.testing._openbao import OpenBao
+
+T = TypeVar("T")
 
 HERE = Path(__file__).resolve().parent
 CHECK = "confguard check myservice.settings:AppSettings"
@@ -46,18 +49,59 @@ EXIT_CODES = {
 }
 
 
-_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
-
-
 class UnexpectedResultError(Exception):
     """A step did not give what it should; the message says what."""
+
+
+class Signals:
+    """Ends the demo when it is told to, but never between starting something and knowing how to stop it."""
+
+    def __init__(self) -> None:
+        self._holding = 0
+        self._received = 0
+        # SIGINT too: a shell without job control has it ignored in the background.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._receive)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold a signal back until the block ends."""
+        self._holding += 1
+        try:
+            yield
+        finally:
+            self._holding -= 1
+            self._end()
+
+    @contextmanager
+    def guarded(self, context: AbstractContextManager[T]) -> Iterator[T]:
+        """Enter and leave a context wholly or not at all."""
+        with ExitStack() as stack:
+            with self.held():
+                entered = stack.enter_context(context)
+            try:
+                yield entered
+            finally:
+                with self.held():
+                    stack.close()
+
+    def _receive(self, number: int, _: object) -> None:
+        if not self._received:  # a second Ctrl-C does not end the cleaning up after the first
+            self._received = number
+            self._end()
+
+    def _end(self) -> None:
+        if self._received and not self._holding:
+            self._holding = 1  # for good: from here on it is being cleaned up
+            raise SystemExit(128 + self._received)
 
 
 class Terminal:
     """Narrates, runs commands, and remembers all that was shown."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, signals: Signals) -> None:
         self.folder = folder
+        self._signals = signals
         self.shown: list[str] = []
         self.codes: set[int] = set()
         self.variables: dict[str, str] = {}
@@ -109,29 +153,21 @@ class Terminal:
         """
         self._command(command)
         began = perf_counter()
-        done = subprocess.run(  # noqa: S603 - the commands of this file
-            shlex.split(command),
-            cwd=self.folder,
-            env=self._environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        self.shown.append(done.stdout)  # all of it, also what is not printed
-        lines = done.stdout.rstrip("\n").splitlines()
+        output, ended = self._finish(shlex.split(command))
+        self.shown.append(output)  # all of it, also what is not printed
+        lines = output.rstrip("\n").splitlines()
         if lines:
             self._print("\n".join(lines[:most_lines]))
         if len(lines) > most_lines:
             self._print(self._paint(f"… and {len(lines) - most_lines} lines more", "2"))
-        self._print(self._paint(f"→ exit code {done.returncode}, after {perf_counter() - began:.1f} s", "2"))
-        if done.returncode != code:
-            raise UnexpectedResultError(f"{command}\nended with exit code {done.returncode} and should have with {code}")
+        self._print(self._paint(f"→ exit code {ended}, after {perf_counter() - began:.1f} s", "2"))
+        if ended != code:
+            raise UnexpectedResultError(f"{command}\nended with exit code {ended} and should have with {code}")
         for text in wanted:
-            if text not in done.stdout:
+            if text not in output:
                 raise UnexpectedResultError(f"{command}\nshould have said: {text}")
         self.codes.add(code)
-        return done.stdout
+        return output
 
     def conclude(self, text: str, *, good: bool) -> None:
         """Print the last word, in green or red."""
@@ -141,6 +177,23 @@ class Terminal:
     def table(self, rows: Iterable[str]) -> None:
         for row in rows:
             self._print(row)
+
+    def _finish(self, command: list[str]) -> tuple[str, int]:
+        """Run a command to its end, or take it along where the demo is ended. Returns what it said, and its exit code."""
+        with ExitStack() as stack:
+            with self._signals.held():
+                process = stack.enter_context(
+                    subprocess.Popen(  # noqa: S603 - the commands of this file
+                        command,
+                        cwd=self.folder,
+                        env=self._environment(),
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT,
+                        encoding="utf-8",
+                    )
+                )
+                stack.callback(process.kill)
+            return process.communicate()[0], process.returncode
 
     def _environment(self) -> dict[str, str]:
         """A clean environment: what is set where the demo is run must not decide what it shows."""
@@ -279,31 +332,21 @@ def look_for_secrets(terminal: Terminal, made: dict[str, str]) -> None:
     )
 
 
-@contextmanager
-def _cleaned_up() -> Iterator[ExitStack]:
-    """A stack that is unwound whole: a second Ctrl-C does not leave a server or a folder behind."""
-    with ExitStack() as stack:
-        try:
-            yield stack
-        finally:
-            for number in (signal.SIGINT, *_ENDINGS):
-                signal.signal(number, signal.SIG_IGN)
-
-
 def main() -> int:
     """Run all steps.
 
     Returns:
-        The exit code: 0 if each step gave what it should, 1 if one did not, 130 after Ctrl-C.
+        The exit code: 0 if each step gave what it should, 1 if one did not.
+
+    Raises:
+        SystemExit: A signal ended it; 130 after Ctrl-C.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell without job control has it ignored in the background
-    for number in _ENDINGS:
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
     began = perf_counter()
-    with _cleaned_up() as stack:
-        terminal = Terminal(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="confguard-demo-"))))
+    signals = Signals()
+    with signals.guarded(tempfile.TemporaryDirectory(prefix="confguard-demo-")) as folder:
+        terminal = Terminal(Path(folder), signals)
         try:
-            with OpenBao() as store:
+            with signals.guarded(OpenBao()) as store:
                 terminal.say(f"A real OpenBao server has been started at {store.address}, in {perf_counter() - began:.1f} s.")
                 (terminal.folder / "ca.pem").write_bytes(store.ca_cert.read_bytes())
                 made = fill(store)
@@ -315,9 +358,9 @@ def main() -> int:
         except UnexpectedResultError as exc:
             terminal.conclude(f"This is not what should have happened. {exc}", good=False)
             return 1
-        except KeyboardInterrupt:
+        except SystemExit:
             terminal.conclude("Interrupted; the server is stopped and the folder removed.", good=False)
-            return 130
+            raise
         terminal.conclude(f"Every step gave what it should, in {perf_counter() - began:.1f} s.", good=True)
         return 0
 
