@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -204,7 +204,7 @@ def owned_by_outer_load(settings_class: type[BaseSettings]) -> bool:
 
 
 @contextmanager
-def loading(load: Load) -> Iterator[None]:
+def loading(load: Load) -> Generator[None]:
     """Make a load the one under way."""
     token = _active.set(load)
     try:

@@ -1,7 +1,7 @@
 """Keeps an SDK's log records of a fetch to ourselves: at DEBUG they quote addresses, headers and bodies."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
 THREAD_PREFIX = "confguard-"
@@ -13,7 +13,7 @@ def _not_ours(record: logging.LogRecord) -> bool:
 
 
 @contextmanager
-def quiet(prefixes: Iterable[str]) -> Iterator[None]:
+def quiet(prefixes: Iterable[str]) -> Generator[None]:
     """Drop what the loggers at and below these names say from a fetching thread, and from no other.
 
     A filter on a logger does not see what its children say, so each gets one; what failed is told by the report.

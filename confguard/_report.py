@@ -1,15 +1,17 @@
 """Reports: problems as text for a person, and as JSON for a machine."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypedDict
 
 from confguard._problem import LOCAL, Kind, Origin, Problem, exit_code
+
+_LONGEST = 80
+"""How many characters of a name are shown where room is short."""
 
 # Orchestrators show a container's last words: Kubernetes 2,048 bytes of its log's tail.
 BUDGET = 2000
 
 _WORDS: dict[Kind, str] = {
-    "denied": "denied (or it does not exist)",
     "mistake": "mistake in the class",
     "defect": "defect",
 }
@@ -60,27 +62,18 @@ def render_text(problems: Sequence[Problem], *, budget: int = BUDGET, paint: Cal
 
     Args:
         problems: What to report, in its order.
-        budget: How many bytes of UTF-8 it may take. Where the blocks of all problems do not fit, the later ones are shortened
-            to a line each; where these do not fit either, the last are counted.
+        budget: How many bytes of UTF-8 it may take. Where the blocks of all problems do not fit, of the later ones the names
+            alone are given; where these do not fit either, the last are counted.
         paint: Puts colour on the first line of a problem.
     """
     summary = _summary(problems)
     blocks = [_block(problem, paint) for problem in problems]
-    lines = [_line(problem) for problem in problems]
-    room = budget - _size(summary)
-    shown = _how_many(lines, room)
-    room -= sum(_size(line) for line in lines[:shown])
-    parts: list[str] = []
-    for block, line in zip(blocks[:shown], lines[:shown], strict=True):
-        room -= _size(block) - _size(line)
-        if room < 0:
-            break
-        parts.append(block)
-    if short := lines[len(parts) : shown]:
-        parts.append("\n".join(short))
-    if shown < len(problems):
-        parts.append(_more(len(problems) - shown))
-    return "\n\n".join([*parts, summary])
+    shown = len(blocks)
+    while True:
+        text = "\n\n".join([*blocks[:shown], *_names(problems[shown:], budget // 2), summary])
+        if len(text.encode()) <= budget or shown == 0:
+            return text
+        shown -= 1
 
 
 def render_json(problems: Sequence[Problem], settings_classes: Iterable[str]) -> ReportJSON:
@@ -117,16 +110,12 @@ def _block(problem: Problem, paint: Callable[[str, Problem], str]) -> str:
     return "\n".join([paint(_head(problem), problem), *(f"    {f'{label:<9}  ' if label else ''}{text}" for label, text in rows)])
 
 
-def _line(problem: Problem) -> str:
-    where = problem.origin and f"  {printable(str(problem.origin))}"
-    line = _head(problem) + (where or "")
-    return line if len(line) <= 160 else line[:159] + "…"
-
-
 def _head(problem: Problem) -> str:
-    kind = _WORDS.get(problem.kind, problem.kind)
-    warning = "warning: " if problem.severity == "warning" else ""
-    return f"{printable(problem.field) or _class_name(problem):<16} {warning}{kind}"
+    return f"{printable(problem.field) or _class_name(problem):<16} {_kind(problem)}"
+
+
+def _kind(problem: Problem) -> str:
+    return ("warning: " if problem.severity == "warning" else "") + _WORDS.get(problem.kind, problem.kind)
 
 
 def _summary(problems: Sequence[Problem]) -> str:
@@ -134,30 +123,34 @@ def _summary(problems: Sequence[Problem]) -> str:
     warnings = len(problems) - errors
     counts = f"{errors} error{'' if errors == 1 else 's'}, {warnings} warning{'' if warnings == 1 else 's'}"
     classes = dict.fromkeys(problem.settings_class for problem in problems if problem.settings_class)
-    names = ", ".join(f"{name} ({module})" for module, _, name in (c.partition(":") for c in list(classes)[:3]))
-    return f"{names}: {counts}" if names else counts
+    modules, _, names = zip(*(name.partition(":") for name in classes), strict=True) if classes else ((), (), ())
+    return f"{_short(', '.join(names))}: {counts} ({_short(', '.join(dict.fromkeys(modules)))})" if classes else counts
 
 
 def _class_name(problem: Problem) -> str:
     return problem.settings_class.partition(":")[2]
 
 
-def _how_many(lines: Sequence[str], room: int) -> int:
-    """How many of the lines fit, with a word on those that do not."""
-    room -= _size(_more(len(lines)))
-    for count, line in enumerate(lines):
-        room -= _size(line)
+def _names(problems: Sequence[Problem], room: int) -> Iterator[str]:
+    """The fields of problems that have no room for a block, by kind; at last how many have no room for a name either."""
+    by_kind: dict[str, list[str]] = {}
+    left = len(problems)
+    for problem in problems:
+        name = _short(printable(problem.field) or _class_name(problem))
+        room -= len(name.encode()) + 2
         if room < 0:
-            return count
-    return len(lines)
+            break
+        by_kind.setdefault(_kind(problem), []).append(name)
+        left -= 1
+    lines = [f"{kind}: {', '.join(names)}" for kind, names in by_kind.items()]
+    if left:
+        lines.append(f"… and {left} more; --format json has them all")
+    if lines:
+        yield "\n".join(["also", *(f"    {line}" for line in lines)])
 
 
-def _more(count: int) -> str:
-    return f"… and {count} more; --format json has them all"
-
-
-def _size(text: str) -> int:
-    return len(text.encode()) + 2  # with the empty line that sets it apart
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _problem_json(problem: Problem) -> ProblemJSON:

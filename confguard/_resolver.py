@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -60,13 +60,13 @@ def resolve(plan: Plan, configured: Sequence[Provider], timeout: float) -> Resol
     for batch, reply in zip(batches, replies, strict=True):
         for reference in batch.references:
             answers[reference] = reply.get(reference) or deadline.failure(str(reference))
-    warnings = tuple(
-        (batch.scheme, sentence)
-        for batch in batches
-        if callable(tell := getattr(batch.provider, "warnings", None))
-        for sentence in tell()
-    )
+    warnings = tuple((batch.scheme, sentence) for batch in batches for sentence in _warnings(batch.provider))
     return Resolved(answers, warnings)
+
+
+def _warnings(provider: Provider) -> Sequence[str]:
+    tell: Callable[[], Sequence[str]] | None = getattr(provider, "warnings", None)
+    return tell() if tell is not None else ()
 
 
 def unanswerable(plan: Plan, configured: Sequence[Provider]) -> Mapping[Reference, Failure]:
@@ -154,7 +154,7 @@ def _defect(provider: Provider, what: str) -> Failure:
 
 
 @contextmanager
-def _closed_after(provider: Provider) -> Iterator[None]:
+def _closed_after(provider: Provider) -> Generator[None]:
     """Close a provider after its fetch, in the thread that fetched, so that none is closed under a running call."""
     try:
         yield

@@ -115,7 +115,8 @@ def _append_bindings(owner: type[BaseSettings]) -> None:
     def settings_customise_sources(
         cls: type[BaseSettings], /, settings_cls: type[BaseSettings], *args: Source, **kwargs: Source
     ) -> tuple[Source, ...]:
-        hook: Hook = own.__get__(None, cls) if own is not None else super(owner, cls).settings_customise_sources
+        inherited: Any = super(owner, cls)
+        hook: Hook = own.__get__(None, cls) if own is not None else inherited.settings_customise_sources
         if cls is not owner:
             return hook(settings_cls, *args, **kwargs)
         load = active_load(cls)
@@ -162,7 +163,7 @@ def validate(settings_class: type[S], *, timeout: float = DEFAULT_TIMEOUT) -> S:
 
 def load_settings(settings_class: type[S], timeout: float) -> tuple[S | None, tuple[Problem, ...]]:
     """The settings and all problems; no settings where one of them is an error."""
-    given: object = settings_class
+    given: Any = settings_class
     if not (isinstance(given, type) and issubclass(given, BaseSettings)):
         raise TypeError(f"validate() takes a subclass of confguard.BaseSettings, not {settings_class!r:.80}")
     if not timeout > 0:
@@ -226,8 +227,11 @@ def _log_warnings(problems: Sequence[Problem]) -> None:
 
 
 def _is_not_of_ours(record: logging.LogRecord) -> bool:
-    """Keep what pydantic-settings logs when ``PYDANTIC_SETTINGS_DEBUG`` is set, every value included, to its own classes."""
-    return not _building.get()
+    """Drop the record that holds every value of every source, which ``PYDANTIC_SETTINGS_DEBUG`` asks for, of our classes.
+
+    It is the one that comes ready-made; those that name files have arguments, and stay.
+    """
+    return bool(record.args) or not _building.get()
 
 
 logging.getLogger("pydantic_settings").addFilter(_is_not_of_ours)

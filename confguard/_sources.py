@@ -86,8 +86,9 @@ class Watched:
         self.__dict__["_watched"] = source, readings
         self.__dict__["__name__"] = getattr(source, "__name__", type(source).__name__)
 
-    @property  # type: ignore[misc] # how isinstance() is told what a proxy stands for
-    def __class__(self) -> type:
+    # How isinstance() is told what a proxy stands for.
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
         return type(self.__dict__["_watched"][0])
 
     def __getattr__(self, name: str) -> Any:

@@ -70,7 +70,7 @@ def _near(value: JSON, key: str) -> str | None:
 def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that was probably meant by a name, or the other way round; None where none is near."""
     folded = {candidate.casefold().replace("__", "_"): candidate for candidate in candidates}
-    matches = get_close_matches(name.casefold().replace("__", "_"), list(folded), n=1, cutoff=0.8)
+    matches = get_close_matches(name.casefold().replace("__", "_"), list(folded), n=1, cutoff=0.75)
     return folded[matches[0]] if matches else None
 
 

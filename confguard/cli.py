@@ -212,7 +212,7 @@ def _import_module(name: str) -> Any:
         if exc.name and (name == exc.name or name.startswith(f"{exc.name}.")):
             raise click.UsageError(f"there is no module {name!r} here or on sys.path") from None
         failure = f"{name} needs the module {exc.name!r}, which is not installed"
-    except Exception as exc:  # noqa: BLE001 - told as theirs
+    except (Exception, SystemExit) as exc:  # noqa: BLE001 - told as theirs
         failure = f"importing {name} raised {type(exc).__qualname__} at {_place(exc)}"
     click.echo(f"Error: {failure}", err=True)
     sys.exit(70)

@@ -106,7 +106,7 @@ class OpenBao:
         return answer
 
     def requests(self) -> list[Request]:
-        """The requests since the last call of this, in the order in which they came. Requests for its health are not logged."""
+        """The requests since the last call of this, in their order; those for its health are not logged."""
         lines = (self._folder / "audit.log").read_bytes().splitlines()
         new, self._seen = lines[self._seen :], len(lines)
         entries = [json.loads(line) for line in new]

@@ -23,9 +23,9 @@ class FaultProxy:
 
     Args:
         port: The server's port on 127.0.0.1.
-        mode: ``pass``; ``delay`` holds every reply back; ``reset`` cuts with RST where the server answers; ``blackhole`` takes
-            everything and answers nothing; ``truncate`` ends a connection after some bytes; ``slow`` lets a byte through
-            every 20 ms.
+        mode: ``pass``; ``delay`` holds every reply back; ``reset`` cuts with RST at the server's answer; ``blackhole``
+            takes everything and answers nothing; ``truncate`` ends a connection after some bytes; ``slow`` lets a byte
+            through every 20 ms.
         delay: Seconds of round trip that the mode ``delay`` adds.
         keep: Bytes of each connection's replies that the mode ``truncate`` lets through, counted from when it is set.
 

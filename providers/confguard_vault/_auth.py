@@ -1,6 +1,5 @@
 """Who we are to the store: a token, or what a login gives one for."""
 
-import json
 import re
 from dataclasses import dataclass, field
 from os import PathLike
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from confguard.provider import Failure, hide
 from confguard_vault._config import Endpoint, Environment
 from confguard_vault._failures import malformed, status_failure
+from confguard_vault._json import as_object, json_object
 
 if TYPE_CHECKING:
     from confguard_vault._http import Client
@@ -57,7 +57,7 @@ class AppRole:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What will be shown to the store, read and told to the redactor. ``origin`` is what a tip has to name."""
+    """What will be shown to the store. ``origin`` is what a tip has to name."""
 
     origin: str
     token: str | None = field(default=None, repr=False)
@@ -67,7 +67,7 @@ class Credential:
 
 
 def credential(auth: Token | AppRole | None, scheme: str, endpoint: Endpoint, environment: Environment) -> Credential | Failure:
-    """Read the credential that is set: in code, else by the environment, else what a login by hand left in the home directory."""
+    """Read the credential that is set in code or in the environment, or that a login by hand left at home."""
     if isinstance(auth, Token):
         if auth.token is not None:
             return _token(auth.token, "Token(…)", scheme)
@@ -77,14 +77,13 @@ def credential(auth: Token | AppRole | None, scheme: str, endpoint: Endpoint, en
     return _from_environment(scheme, endpoint, environment)
 
 
-def log_in(client: "Client", wanted: Credential, scheme: str) -> Failure | None:
-    """Give the client its token: the one that is there, or that of a login."""
+def log_in(client: "Client", wanted: Credential, what: str) -> Failure | None:
+    """Give the client its token: the one that is there, or that of a login, which failures call ``what``."""
     if wanted.token is not None:
         client.log_in(wanted.token)
         return None
     if wanted.login_path is None:
         return None
-    what = f"{scheme} login {wanted.login_path}"
     body = {"role_id": wanted.role_id or "", "secret_id": wanted.secret_id}
     reply = client.request(
         "post", wanted.login_path, what, body={name: value for name, value in body.items() if value is not None}
@@ -119,7 +118,8 @@ def _from_environment(scheme: str, endpoint: Endpoint, environment: Environment)
     return Failure(
         "unauthenticated",
         f"{scheme}: no credential is set",
-        f"set {prefix}_TOKEN, {prefix}_TOKEN_FILE, or {prefix}_ROLE_ID and {prefix}_SECRET_ID; or log in, which writes ~/.vault-token",
+        f"set {prefix}_TOKEN, {prefix}_TOKEN_FILE, or {prefix}_ROLE_ID and {prefix}_SECRET_ID; "
+        "or log in by hand, which writes ~/.vault-token",
     )
 
 
@@ -139,7 +139,6 @@ def _left_at_home(environment: Environment) -> tuple[str, str] | None:
 
 def _token(text: str, origin: str, scheme: str) -> Credential | Failure:
     token = text.strip()
-    hide(token)
     return _unsendable(token, origin, scheme) or Credential(origin, token=token)
 
 
@@ -165,7 +164,7 @@ def _app_role(role: AppRole, origin: str, scheme: str) -> Credential | Failure:
 
 
 def _read(path: Path, origin: str, scheme: str) -> str | Failure:
-    """The text of a file that somebody named. One that is not there yet may come: its writer can be slower than we are."""
+    """The text of a file that somebody named. One that is not there may yet come: its writer can be slower than us."""
     try:
         return path.read_text("utf-8")
     except FileNotFoundError:
@@ -181,16 +180,13 @@ def _unsendable(secret: str, origin: str, scheme: str) -> Failure | None:
         return Failure("unauthenticated", f"{scheme}: {origin} is empty", "write the credential there")
     if not _VISIBLE.fullmatch(secret):
         return Failure(
-            "unauthenticated", f"{scheme}: {origin} holds a character that no credential has", "write the bare credential there"
+            "unauthenticated",
+            f"{scheme}: {origin} holds a character that no credential has",
+            "write the bare credential there",
         )
     return None
 
 
 def _client_token(body: bytes) -> str | None:
-    try:
-        reply = json.loads(body)
-    except ValueError:
-        return None
-    auth = reply.get("auth") if isinstance(reply, dict) else None
-    token = auth.get("client_token") if isinstance(auth, dict) else None
+    token = as_object(json_object(body).get("auth")).get("client_token")
     return token if isinstance(token, str) and _VISIBLE.fullmatch(token) else None

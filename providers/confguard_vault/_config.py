@@ -1,4 +1,4 @@
-"""Where the store is and how to trust it: environment and arguments in, an `Endpoint` out. Reads nothing but what it is given."""
+"""Where the store is and how to trust it: environment and arguments in, an `Endpoint` out. Makes no request."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
 _VISIBLE = re.compile(r"[!-~]+")
 
 
-class Misconfigured(Exception):
+class SetupError(Exception):
     """What is set cannot work. Carries the failure of every reference; made by us, so it holds no secret."""
 
     def __init__(self, message: str, tip: str) -> None:
@@ -91,8 +91,8 @@ class Options:
 class Environment:
     """The variables of the two command-line clients, as one scheme sees them.
 
-    ``bao`` asks for ``BAO_X`` and then ``VAULT_X``, for those who came from Vault. ``vault://`` turns that round, so that each
-    scheme believes its own client first, and a machine that is set up for one of them serves both schemes.
+    ``bao`` asks for ``BAO_X`` and then ``VAULT_X``, for those who came from Vault. ``vault://`` turns that round, so
+    that each scheme believes its own client first, and a machine that is set up for one of them serves both schemes.
     """
 
     def __init__(self, scheme: str, variables: Mapping[str, str]) -> None:
@@ -100,7 +100,10 @@ class Environment:
         self._variables = variables
 
     def get(self, *suffixes: str) -> Setting | None:
-        """The first of these settings that is set. A variable that is there and empty hides its twin, as it does for ``bao``."""
+        """The first of these settings that is set.
+
+        A variable that is there and empty hides its twin, as it does for ``bao``.
+        """
         for suffix in suffixes:
             for name in (f"{prefix}_{suffix}" for prefix in self.prefixes):
                 if name in self._variables:
@@ -127,13 +130,13 @@ def endpoint(options: Options, environment: Environment) -> Endpoint:
     """Decide where to ask, and how.
 
     Raises:
-        Misconfigured: A variable or an argument cannot be read, or would carry credentials over an unprotected connection.
+        SetupError: A variable or an argument cannot be read, or would carry credentials over an unprotected connection.
     """
     chosen, agent = _address(options, environment)
     url = _url(chosen)
     host = url.hostname or ""
     if url.scheme == "http" and not is_loopback(host) and not options.allow_http:
-        raise Misconfigured(
+        raise SetupError(
             f"{chosen.name} is plain http to another machine, which would show the credentials to the network",
             "use https, or say Vault(allow_http=True) where the network itself is protected",
         )
@@ -178,24 +181,24 @@ def _address(options: Options, environment: Environment) -> tuple[Setting, bool]
         return agent, True
     if found := environment.get("ADDR"):
         return found, False
-    # The clients fall back to https://127.0.0.1:8200. For a service that is never meant, and would be told as "refused".
+    # The clients fall back to https://127.0.0.1:8200. A service never means that, and would be told "refused".
     name = f"{environment.prefixes[0]}_ADDR"
-    raise Misconfigured(f"{name} is not set", f"set {name} to the address of the store, such as https://vault.example.com:8200")
+    raise SetupError(f"{name} is not set", f"set {name} to the address of the store, such as https://vault.example.com:8200")
 
 
 def _url(address: Setting) -> SplitResult:
     tip = "write it as https://HOST:PORT"
     if address.value.startswith("unix://"):
-        raise Misconfigured(f"{address.name} is a Unix socket, which is not supported", "let the agent listen on 127.0.0.1 too")
+        raise SetupError(f"{address.name} is a Unix socket, which is not supported", "let the agent listen on 127.0.0.1 too")
     try:
         url = urlsplit(address.value)
         url.port  # noqa: B018 - read for its check of the number
     except ValueError:
-        raise Misconfigured(f"{address.name} is no address", tip) from None
+        raise SetupError(f"{address.name} is no address", tip) from None
     if url.scheme not in {"http", "https"} or not url.hostname or not _VISIBLE.fullmatch(address.value):
-        raise Misconfigured(f"{address.name} is no address that begins with https:// or http://", tip)
+        raise SetupError(f"{address.name} is no address that begins with https:// or http://", tip)
     if url.username is not None or url.query or url.fragment:
-        raise Misconfigured(f"{address.name} holds more than a host, a port and a path", tip)
+        raise SetupError(f"{address.name} holds more than a host, a port and a path", tip)
     return url
 
 
@@ -205,11 +208,11 @@ def _trust(options: Options, environment: Environment) -> Trust:
         verify = not _read(environment.get("SKIP_VERIFY"), _truth, "true or false")
     for suffix in ("CLIENT_CERT", "CLIENT_KEY"):
         if found := environment.get(f"{suffix}_BYTES"):
-            raise Misconfigured(f"{found.name} is not supported", f"write it to a file and name that in {found.name[:-6]}")
+            raise SetupError(f"{found.name} is not supported", f"write it to a file and name that in {found.name[:-6]}")
     cert = _setting("client_cert=", options.client_cert) or environment.get("CLIENT_CERT")
     key = _setting("client_key=", options.client_key) or environment.get("CLIENT_KEY")
     if (cert is None) != (key is None) and (alone := cert or key):
-        raise Misconfigured(f"{alone.name} is set without its other half", "set the client certificate and its key together")
+        raise SetupError(f"{alone.name} is set without its other half", "set the client certificate and its key together")
     ca_file = _setting("ca_cert=", options.ca_cert) or environment.get("CACERT")
     ca_text = None if ca_file else environment.get("CACERT_BYTES")
     ca_directory = None if ca_file or ca_text else environment.get("CAPATH")
@@ -223,32 +226,30 @@ def _trust(options: Options, environment: Environment) -> Trust:
 
 def _namespace(text: str) -> str:
     if not _VISIBLE.fullmatch(text):
-        raise Misconfigured("the namespace holds a character that no header can carry", "write it as parent/child")
+        raise SetupError("the namespace holds a character that no header can carry", "write it as parent/child")
     return text.strip("/")
 
 
 def _proxy(options: Options, environment: Environment, url: SplitResult) -> str | None:
-    """The proxy between us and the store; never for this machine, where it could only carry credentials away."""
+    """The proxy before the store; never for this machine, where one could only carry credentials away."""
     if is_loopback(url.hostname or ""):
         return None
     chosen = _setting("proxy=", options.proxy) or environment.get("PROXY_ADDR", "HTTP_PROXY")
-    if chosen is None and not _bypassed(url, environment):
+    if chosen is None and not _bypassed(url.hostname or "", environment):
         name = f"{url.scheme}_proxy"
         chosen = environment.plain(name) or environment.plain(name.upper())
     if chosen is None:
         return None
     if not re.fullmatch(r"https?://[!-~]+", chosen.value):
-        raise Misconfigured(f"{chosen.name} is no address of a proxy", "write it as http://HOST:PORT")
+        raise SetupError(f"{chosen.name} is no address of a proxy", "write it as http://HOST:PORT")
     return chosen.value
 
 
-def _bypassed(url: SplitResult, environment: Environment) -> bool:
+def _bypassed(host: str, environment: Environment) -> bool:
     found = environment.plain("no_proxy") or environment.plain("NO_PROXY")
-    host = url.hostname or ""
-    rules = [rule.strip().lower().lstrip("*") for rule in found.value.split(",")] if found else []
-    return any(host == rule.lstrip(".") or host.endswith("." + rule.lstrip(".")) for rule in rules if rule.strip(".")) or (
-        found is not None and found.value.strip() == "*"
-    )
+    rules = [rule.strip() for rule in found.value.lower().split(",")] if found else []
+    names = [rule.removeprefix("*").removeprefix(".") for rule in rules]
+    return "*" in rules or any(name and f".{host}".endswith(f".{name}") for name in names)
 
 
 def _read(found: Setting | None, reader: Callable[[str], T | None], wanted: str) -> T | None:
@@ -256,7 +257,7 @@ def _read(found: Setting | None, reader: Callable[[str], T | None], wanted: str)
         return None
     value = reader(found.value)
     if value is None:
-        raise Misconfigured(f"{found.name} cannot be read", f"write it as {wanted}")
+        raise SetupError(f"{found.name} cannot be read", f"write it as {wanted}")
     return value
 
 

@@ -1,9 +1,9 @@
 """The one table of what can go wrong: a status or a fault of the connection in, a `Failure` out.
 
-The kind comes from the status or the type of an exception, never from text: the store's text is written by others and may name
-what it should not. Which kind follows from one question, since the exit code follows from the kind: does trying again help
-(``unavailable``, ``throttled``), does another credential or policy (``unauthenticated``, ``denied``), or another setting
-(``unconfigured``)?
+The kind comes from the status or the type of an exception, never from text: the store's text is written by others and
+may name what it should not. One question decides which, since the exit code follows from the kind: what would help?
+Trying again (``unavailable``, ``throttled``), another credential or policy (``unauthenticated``, ``denied``), or
+another setting (``unconfigured``)?
 """
 
 import re
@@ -36,7 +36,7 @@ STATUSES: dict[int, Row] = {
         "check the path, and that {prefix}_ADDR begins with https:// where the store speaks TLS",
     ),
     403: Row("denied", "403, denied (or it does not exist)"),
-    404: Row("missing", "404, no such secret", "check the path, or write the secret"),
+    404: Row("missing", "404, no such secret or version", "check the path, or write the secret"),
     405: Row("unconfigured", "405, this path cannot be read", "check the path: it names something that is no secret"),
     412: Row("unavailable", "412, the store has not caught up with a write yet", "try again"),
     429: Row("throttled", "429, too many requests", "try again later, or ask for a higher rate limit quota"),
@@ -59,16 +59,22 @@ STATUSES: dict[int, Row] = {
 
 _SERVER_ERROR = Row("unavailable", "{status}, an error inside the store", "look at the store's own log")
 _OTHER = Row(
-    "malformed", "{status}, which the store's interface does not have", "check that {prefix}_ADDR is the address of the store"
+    "malformed",
+    "{status}, which the store's interface does not have",
+    "check that {prefix}_ADDR is the address of the store",
 )
 # Not followed, since the token would go along. Another address is needed, so trying again does not help.
 _REDIRECT = Row(
-    "unconfigured", "{status}, a redirect{target}, not followed", "set {prefix}_ADDR to the address that answers by itself"
+    "unconfigured",
+    "{status}, a redirect{target}, not followed",
+    "set {prefix}_ADDR to the address that answers by itself",
 )
 
 LOGIN_STATUSES: dict[int, Row] = {
     400: Row(
-        "unauthenticated", "400, the login was not taken", "check role_id and secret_id: the secret_id may be used up or expired"
+        "unauthenticated",
+        "400, the login was not taken",
+        "check role_id and secret_id: the secret_id may be used up or expired",
     ),
     403: Row(
         "unauthenticated",
@@ -82,7 +88,9 @@ LOGIN_STATUSES: dict[int, Row] = {
 FAULTS: dict[str, Row] = {
     "refused": Row("unavailable", "connection refused", "check {prefix}_ADDR, and that the store is running"),
     "unresolved": Row(
-        "unavailable", "the host name cannot be resolved", "check {prefix}_ADDR, and that names can be looked up from here"
+        "unavailable",
+        "the host name cannot be resolved",
+        "check {prefix}_ADDR, and that names can be looked up from here",
     ),
     "unreachable": Row("unavailable", "the host cannot be reached", "check {prefix}_ADDR and the network"),
     "timeout": Row(
@@ -91,7 +99,7 @@ FAULTS: dict[str, Row] = {
     "reset": Row("unavailable", "the connection was cut off", "try again; look at what stands between here and the store"),
     "truncated": Row("unavailable", "the answer was cut off", "try again; look at what stands between here and the store"),
     "garbled": Row("malformed", "the answer is not HTTP", "check that {prefix}_ADDR is the address of the store"),
-    # Waiting does not mend trust: a setting has to change. Only a certificate out of its time is the store's own to renew.
+    # Waiting does not mend trust: a setting has to change. Only a certificate out of its time is the store's to renew.
     "untrusted": Row(
         "unconfigured",
         "its certificate is not signed by an authority that is trusted here",
@@ -103,14 +111,18 @@ FAULTS: dict[str, Row] = {
         "ask for the name on the certificate in {prefix}_ADDR, or set {prefix}_TLS_SERVER_NAME to it",
     ),
     "out_of_date": Row(
-        "unavailable", "its certificate is out of its time", "renew the store's certificate, or set this machine's clock"
+        "unavailable",
+        "its certificate is out of its time",
+        "renew the store's certificate, or set this machine's clock",
     ),
     "client_cert": Row(
         "unconfigured", "it does not take our client certificate", "set {prefix}_CLIENT_CERT and {prefix}_CLIENT_KEY"
     ),
     "not_tls": Row("unconfigured", "it does not speak TLS", "check the scheme of {prefix}_ADDR"),
     "tls": Row(
-        "unconfigured", "no TLS connection can be agreed on", "check {prefix}_ADDR, and which versions of TLS the store takes"
+        "unconfigured",
+        "no TLS connection can be agreed on",
+        "check {prefix}_ADDR, and which versions of TLS the store takes",
     ),
     "proxy": Row("unavailable", "the proxy did not let us through", "check {prefix}_PROXY_ADDR, HTTPS_PROXY and NO_PROXY"),
     "other": Row("unconfigured", "the request cannot be made", "check {prefix}_ADDR"),
@@ -160,7 +172,7 @@ def malformed(what: str, message: str) -> Failure:
 
 
 def retry_seconds(header: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that a ``Retry-After`` asks for, as a number or a date (RFC 9110); None for what is neither."""
+    """Seconds that a ``Retry-After`` asks for (RFC 9110: a number, or a date); None for what is neither."""
     if header is None:
         return None
     text = header.strip()

@@ -1,4 +1,4 @@
-"""One pooled connection to a store. The only room that knows hvac, requests and urllib3, and imports them when it is entered."""
+"""Pooled requests to one store. The only room that knows hvac, requests and urllib3; it imports them when entered."""
 
 import http.client
 import socket
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from confguard.provider import USER_AGENT, Deadline, Failure, hide
-from confguard_vault._config import Endpoint, Misconfigured, Setting, Trust
+from confguard_vault._config import Endpoint, Setting, SetupError, Trust
 from confguard_vault._failures import fault_failure, safe_host
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Client:
 
         Raises:
             ImportError: The SDK is not installed.
-            Misconfigured: A certificate file cannot be read.
+            SetupError: A certificate file cannot be read.
         """
         from hvac.adapters import RawAdapter
 
@@ -56,7 +56,7 @@ class Client:
         )
 
     def log_in(self, token: str) -> None:
-        """Let requests carry this token from now on."""
+        """Let requests carry this token from now on, and tell it to the redactor before the first of them does."""
         hide(token)
         self._adapter.token = token
 
@@ -87,7 +87,7 @@ class Client:
         return fault_failure(outcome, what, self.endpoint.prefix) if isinstance(outcome, str) else outcome
 
     def _send(self, method: str, url: str, **options: Any) -> Reply | str:
-        """The reply, or the name of a fault. The exception ends here: its frames hold the token, and its text the address."""
+        """The reply, or the name of a fault. The exception ends here: its frames hold the token."""
         import requests
         from urllib3.exceptions import HTTPError
 
@@ -103,20 +103,20 @@ class Client:
 
 
 def fault(exc: BaseException) -> str:
-    """Which row of `confguard_vault._failures.FAULTS` an exception is, told by the types in its chain, most specific first."""
+    """Which row of `confguard_vault._failures.FAULTS` an exception is, by the most specific type in its chain."""
     chain = list(_chain(exc))
     for error in chain:
         if isinstance(error, ssl.SSLError):
             return _tls_fault(error)
-    names = {cls.__name__ for error in chain for cls in type(error).__mro__}
+    names = {cls.__name__ for error in chain if not _is_new_connection(error) for cls in type(error).__mro__}
     for types, row in _FAULT_TYPES:
         if not names.isdisjoint(types):
             return row
     return "other"
 
 
-# By name, since urllib3 and requests are not imported with this module. A connection's loss comes before a garbled answer:
-# "closed without an answer" is both to http.client.
+# By name, since urllib3 and requests are not imported with this module. The loss of a connection comes before a garbled
+# answer: "closed without an answer" is both to http.client.
 _FAULT_TYPES: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"ProxyError"}), "proxy"),
     (frozenset({"gaierror", "NameResolutionError"}), "unresolved"),
@@ -129,6 +129,11 @@ _FAULT_TYPES: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"InvalidURL", "InvalidProxyURL", "InvalidHeader", "LocationParseError"}), "other"),
     (frozenset({"OSError", "HTTPError"}), "unreachable"),
 )
+
+
+def _is_new_connection(error: BaseException) -> bool:
+    """Whether it is urllib3's "no connection", a time-out by inheritance alone; it wraps the cause."""
+    return type(error).__name__ == "NewConnectionError"
 
 
 def _tls_fault(error: ssl.SSLError) -> str:
@@ -156,7 +161,9 @@ def _chain(exc: BaseException) -> Iterator[BaseException]:
     yield from seen
 
 
-def _reply(response: "requests.Response") -> Reply:
+def _reply(response: "requests.Response") -> Reply | str:
+    if response.status_code == 200 and not response.content and "Content-Length" not in response.headers:
+        return "truncated"  # within its headers, which http.client takes for their end
     location = response.headers.get("Location")
     try:
         target = safe_host(urlsplit(location).hostname) if location else None
@@ -210,10 +217,10 @@ def _adapter(endpoint: Endpoint, deadline: Deadline) -> "HTTPAdapter":
             self.is_verified = True  # where it is not, `Vault.warnings` has told; urllib3 would for every request
 
     class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
+        ConnectionCls = Plain  # pyright: ignore[reportAssignmentType] - urllib3's own classes do not fit its protocol
 
     class TlsPool(HTTPSConnectionPool):
-        ConnectionCls = Tls
+        ConnectionCls = Tls  # pyright: ignore[reportAssignmentType] - likewise
 
     pools: dict[str, type[HTTPConnectionPool]] = {"http": PlainPool, "https": TlsPool}
     tls: dict[str, object] = {}
@@ -283,5 +290,5 @@ def _load_directory(context: ssl.SSLContext, directory: str) -> None:
             context.load_verify_locations(cafile=file)
 
 
-def _unreadable(name: str, tip: str) -> Misconfigured:
-    return Misconfigured(f"the certificates of {name} cannot be read", tip)
+def _unreadable(name: str, tip: str) -> SetupError:
+    return SetupError(f"the certificates of {name} cannot be read", tip)

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from confguard.provider import Failure, Found, Reference
 from confguard_vault._failures import malformed, safe_request_id, status_failure
 from confguard_vault._http import Reply
+from confguard_vault._json import as_object, json_object
 
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 _MOUNTS = "sys/internal/ui/mounts/"
@@ -17,7 +17,7 @@ _MOUNTS = "sys/internal/ui/mounts/"
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Where an engine is mounted (``secret/``), and which version of KV it is: 0 for another engine, or one that is not told."""
+    """Where an engine is mounted (``secret/``), and its version of KV; 0 for another engine, or an unknown one."""
 
     path: str
     kv: int
@@ -87,14 +87,14 @@ def mount_of(reply: Reply, asked: Preflight, prefix: str) -> Mount | Failure:
     if reply.status == 404:
         return Mount("", 0)  # a store from before this question, says the command-line client, and reads the path as it is
     if reply.status != 200:
-        path = asked.path.split("/", 1)
-        inside = path[-1].removeprefix("data/")
+        first, _, inside = asked.path.partition("/")
         tip = None
-        if reply.status == 403:
-            tip = f"{_policy(f'{path[0]}/data/{inside}')} (KV v1: without data/)"
+        if reply.status == 403 and inside:
+            api_path = f"{first}/data/{inside.removeprefix('data/')}"
+            tip = f"{_policy(api_path)} (KV v1: without data/)"
         return status_failure(reply.status, asked.name, prefix, tip=tip, retry_after=reply.retry_after, target=reply.target)
-    data = _object(_object(_json(reply.body)).get("data"))
-    path, options = data.get("path"), _object(data.get("options"))
+    data = as_object(json_object(reply.body).get("data"))
+    path, options = data.get("path"), as_object(data.get("options"))
     if not isinstance(path, str) or not f"{asked.path}/".startswith(path) or not path.endswith("/"):
         return malformed(asked.name, "200, without the mount of this path")
     if data.get("type") not in {"kv", "generic"}:
@@ -128,10 +128,11 @@ def result_of(reply: Reply, asked: Read, prefix: str) -> Found | Failure:
     """The payload that a reply holds, or why it holds none."""
     if reply.status == 200:
         return _payload(reply, asked)
-    body = _object(_json(reply.body)) if reply.status == 404 else {}
+    body = json_object(reply.body) if reply.status == 404 else {}
     request_id = safe_request_id(body.get("request_id"))
-    if asked.kv == 2 and (gone := _gone(_object(_object(body.get("data")).get("metadata")))):
-        return Failure("missing", f"{asked}: {gone}", "write a new version, or undelete this one", None, request_id)
+    if asked.kv == 2 and (gone := _gone(as_object(as_object(body.get("data")).get("metadata")))):
+        message, tip = gone
+        return Failure("missing", f"{asked}: {message}", tip, request_id=request_id)
     return status_failure(
         reply.status,
         asked.name,
@@ -144,32 +145,35 @@ def result_of(reply: Reply, asked: Read, prefix: str) -> Found | Failure:
 
 
 def _payload(reply: Reply, asked: Read) -> Found | Failure:
-    body = _object(_json(reply.body))
+    body = json_object(reply.body)
     data = body.get("data")
     if asked.kv != 2:
         if not isinstance(data, dict):
             return malformed(asked.name, "200, without data")
-        return Found(_dump(data), expires_at=_lease(body))
-    inner = _object(data)
-    version = _object(inner.get("metadata")).get("version")
+        return Found(_dump(body["data"]), expires_at=_lease(body))
+    inner = as_object(data)
+    version = as_object(inner.get("metadata")).get("version")
     payload = inner.get("data")
     if not isinstance(payload, dict) or not isinstance(version, int):
         return malformed(asked.name, "200, without data and its version")
     if asked.version is not None and str(version) != asked.version:
         return malformed(asked.name, "200, with another version")
-    return Found(_dump(payload), version=str(version))
+    return Found(_dump(inner["data"]), version=str(version))
 
 
-def _gone(metadata: dict[str, Any]) -> str | None:
+def _gone(metadata: dict[str, object]) -> tuple[str, str] | None:
+    """The state of a version whose data is no more, and a tip; KV v2 tells it in the body of its 404."""
     version = metadata.get("version")
     if not isinstance(version, int):
         return None
     if metadata.get("destroyed") is True:
-        return f"version {version} is destroyed"
-    return f"version {version} is deleted" if metadata.get("deletion_time") else None
+        return f"version {version} is destroyed", "write a new version, or ask for an older one"
+    if metadata.get("deletion_time"):
+        return f"version {version} is deleted", "undelete it, write a new version, or ask for an older one"
+    return None
 
 
-def _lease(body: dict[str, Any]) -> datetime | None:
+def _lease(body: dict[str, object]) -> datetime | None:
     """When a lease ends. KV v1 tells a duration with no lease behind it: advice on how often to read, and no end."""
     seconds = body.get("lease_duration")
     if not body.get("lease_id") or not isinstance(seconds, int) or not 0 < seconds < 10**9:
@@ -181,16 +185,5 @@ def _policy(path: str) -> str:
     return f'the policy needs: path "{path}" {{ capabilities = ["read"] }}'
 
 
-def _json(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _dump(payload: dict[str, Any]) -> str:
+def _dump(payload: object) -> str:
     return json.dumps(payload, ensure_ascii=False)

@@ -60,16 +60,17 @@ class Load:
         if self._logged_in:
             return None
         # In a thread too, since a login that trickles would hold this one beyond the deadline.
-        name = f"{self._scheme} login"
-        result = fan_out(lambda _: log_in(self._client, self._credential, self._scheme), [name], deadline=self.deadline)[name]
+        name = f"{self._scheme} login {self._credential.login_path}"
+        answers = fan_out(lambda what: log_in(self._client, self._credential, what), [name], deadline=self.deadline)
+        result = answers[name]
         self._logged_in = result is None
         return result
 
     def _find_mounts(self, names: Mapping[str, str]) -> tuple[dict[str, Mount | Failure], bool]:
         """The mount of each path, and whether the store told us one.
 
-        One question a mount: first for one path of each first segment, and where that did not settle the others (mounts may
-        have several segments), for one path of each first two, and so on.
+        One question a mount: first for one path of each first segment, and where that did not settle the others (mounts
+        may have several segments), for one path of each first two, and so on.
         """
         results: dict[str, Mount | Failure] = {}
         told = False
@@ -117,8 +118,8 @@ class Load:
     ) -> dict[Reference, Found | Failure]:
         """Turn *denied* into *unauthenticated* where it was the token, which answers 403 as a policy does.
 
-        A token that did anything in this load is good. Of another one the store is asked once; a token without the default
-        policy may not ask that, which is why it is no proof against a token that works.
+        A token that was of use just now is good. Of another one the store is asked once; a token without the default
+        policy may not ask that, which is why the answer is no proof against a token that works.
         """
         denied = [ref for ref, result in results.items() if isinstance(result, Failure) and result.kind == "denied"]
         if not denied or token_works or self._token_is_valid():
@@ -133,8 +134,7 @@ class Load:
         return results
 
     def _token_is_valid(self) -> bool:
-        what = f"{self._scheme} auth/token/lookup-self"
-        reply = fan_out(lambda _: self._client.request("get", "auth/token/lookup-self", what), [what], deadline=self.deadline)[
-            what
-        ]
+        path = "auth/token/lookup-self"
+        what = f"{self._scheme} {path}"
+        reply = fan_out(lambda path: self._client.request("get", path, what), [path], deadline=self.deadline)[path]
         return isinstance(reply, Failure) or reply.status != 403

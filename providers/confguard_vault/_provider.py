@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from confguard.provider import Deadline, Failure, Found, Reference, fan_out
 from confguard_vault._auth import AppRole, Credential, Token, credential
-from confguard_vault._config import Endpoint, Environment, Misconfigured, Options, endpoint, skips_verification
+from confguard_vault._config import Endpoint, Environment, Options, SetupError, endpoint, skips_verification
 from confguard_vault._http import Client
 from confguard_vault._load import Load
 
@@ -14,8 +14,9 @@ from confguard_vault._load import Load
 class Vault:
     """Secrets of HashiCorp Vault and OpenBao: ``vault://secret/app#/password``.
 
-    What is not given is taken from the environment, as the command-line clients take it: ``VAULT_ADDR``, ``VAULT_TOKEN``,
-    ``VAULT_CACERT``, ``VAULT_NAMESPACE`` and so on, or their ``BAO_`` twins, which ``openbao://`` asks for first.
+    What is not given is taken from the environment, as the command-line clients take it: ``VAULT_ADDR``,
+    ``VAULT_TOKEN``, ``VAULT_CACERT``, ``VAULT_NAMESPACE`` and so on, or their ``BAO_`` twins, which ``openbao://`` asks
+    for first.
 
     Args:
         address: Where the store is: ``https://vault.example.com:8200``.
@@ -69,7 +70,7 @@ class Vault:
         return f"Vault(address={self._options.address!r}, auth={self._auth!r}, namespace={self._options.namespace!r})"
 
     def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
-        """Fetch references: one login, one question a mount, and one read a path, however often this is called in a load.
+        """Fetch references: one login and one question a mount for all calls of a load, and one read a path.
 
         Raises:
             ImportError: hvac is not installed.
@@ -119,7 +120,7 @@ class Vault:
             if known and known.deadline is deadline:
                 return known
             client = Client(where, deadline)
-        except Misconfigured as exc:
+        except SetupError as exc:
             return exc.failure(scheme)
         if known:
             known.close()

@@ -1,0 +1,229 @@
+"""Fetching: side by side, under one deadline, with threads that hold nothing up."""
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Any, ClassVar
+
+import pytest
+from pydantic import SecretStr, create_model
+
+from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, validate
+from confguard.provider import Deadline, Failure, Found, Provider, Reference, fan_out
+from tests.doubles import Hanging, Store
+
+
+def settings_of(references: Mapping[str, str], *providers: Provider) -> type[BaseSettings]:
+    """A settings class with a secret field for each reference."""
+
+    class Base(BaseSettings):
+        model_config = SettingsConfigDict(providers=providers)
+
+    fields: dict[str, Any] = {name: (Annotated[SecretStr, From(reference)], ...) for name, reference in references.items()}
+    return create_model("Settings", __base__=Base, **fields)
+
+
+def kinds_of(settings_class: type[BaseSettings], timeout: float = 10) -> dict[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_class, timeout=timeout)
+    return {problem.field: problem.kind for problem in caught.value.problems}
+
+
+def test_providers_are_asked_side_by_side() -> None:
+    """Each provider waits for the other: asked one after the other, neither would answer."""
+    barrier = threading.Barrier(2, timeout=5)
+
+    class Meeting(Store):
+        def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
+            barrier.wait()
+            return {ref: Found("x") for ref in refs}
+
+    class Other(Meeting):
+        schemes: ClassVar[frozenset[str]] = frozenset({"other"})
+
+    settings: Any = validate(settings_of({"a": "store://a", "b": "other://b"}, Meeting(), Other()))
+    assert settings.a.get_secret_value() == settings.b.get_secret_value() == "x"
+
+
+def test_a_provider_that_hangs_costs_its_own_fields_alone(store: Store) -> None:
+    """At the deadline, what one provider answered is kept, and what another did not is unavailable."""
+    store.put("a", "x")
+    hanging = Hanging()
+    started = monotonic()
+    assert kinds_of(settings_of({"a": "store://a", "b": "hanging://b"}, store, hanging), timeout=0.3) == {"b": "unavailable"}
+    assert monotonic() - started < 0.3 * 1.1 + 0.2
+    hanging.release.set()
+
+
+def test_fetching_threads_are_daemons_and_named(store: Store) -> None:
+    """A thread that fetches keeps no interpreter alive and can be told by its name."""
+    store.put("a", "x")
+    validate(settings_of({"a": "store://a"}, store))
+    (thread,) = store.threads
+    assert (thread.daemon, thread.name) == (True, "confguard-store")
+
+
+def test_the_deadline_holds_when_the_interpreter_exits(tmp_path: Path) -> None:
+    """A process whose provider never returns ends soon after its deadline, measured from outside."""
+    script = tmp_path / "hang.py"
+    script.write_text(
+        "import threading\n"
+        "from typing import Annotated\n"
+        "from pydantic import SecretStr\n"
+        "from confguard import BaseSettings, From, SettingsConfigDict, validate\n"
+        "class Hanging:\n"
+        "    schemes = frozenset({'hanging'})\n"
+        "    def fetch(self, refs, *, deadline):\n"
+        "        threading.Event().wait(60)\n"
+        "class Settings(BaseSettings):\n"
+        "    model_config = SettingsConfigDict(providers=[Hanging()])\n"
+        "    a: Annotated[SecretStr, From('hanging://a')]\n"
+        "validate(Settings, timeout=0.5)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert "no answer within 0.5 s" in done.stderr
+
+
+@pytest.mark.parametrize("reply", [None, [], {}, "text", {"store://a": Found("x")}])
+def test_a_reply_that_breaks_the_contract_is_a_defect(reply: Any) -> None:
+    """What is no mapping of references to answers is the provider's fault, and named so."""
+
+    class Broken(Store):
+        def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Any:
+            return reply
+
+    assert kinds_of(settings_of({"a": "store://a"}, Broken())) == {"a": "defect"}
+
+
+def test_a_provider_is_closed_whatever_came_of_its_fetch(store: Store) -> None:
+    """A provider that raised is closed as one that answered."""
+    store.fail("a", ValueError())
+    kinds_of(settings_of({"a": "store://a"}, store))
+    assert store.closed == 1
+
+
+def test_an_sdk_that_is_not_installed_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without hvac a Vault reference is unconfigured, and the tip installs the extra under our distribution's name."""
+    for name in ("hvac", "hvac.adapters"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setenv("VAULT_ADDR", "http://127.0.0.1:9")
+    monkeypatch.setenv("VAULT_TOKEN", "t0ken")
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_of({"a": "vault://secret/a"}))
+    (problem,) = caught.value.problems
+    assert (problem.kind, problem.tip) == ("unconfigured", "pip install 'confguard-settings[vault]'")
+
+
+def test_warnings_of_a_provider_are_told(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """What a provider says about the way it is set up is logged where it does not keep a service from starting."""
+
+    class Careless(Store):
+        def warnings(self) -> list[str]:
+            return ["certificates are not checked"]
+
+    careless = Careless()
+    careless.put("a", "x")
+    validate(settings_of({"a": "store://a"}, careless))
+    assert [record.getMessage() for record in caplog.records if record.name == "confguard"] == [
+        "tests.test_resolver:Settings: store: certificates are not checked"
+    ]
+
+
+def test_an_sdks_log_records_of_a_fetch_go_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+    """Records of a provider's loggers, and of their children, are dropped from fetching threads and from no other."""
+    import logging
+
+    logger, child = logging.getLogger("some_sdk"), logging.getLogger("some_sdk.pool")
+
+    class Chatty(Store):
+        loggers: ClassVar[tuple[str, ...]] = ("some_sdk",)
+
+        def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
+            logger.debug("fetching")
+            child.warning("fetching")
+            return super().fetch(refs, deadline=deadline)
+
+    chatty = Chatty()
+    chatty.put("a", "x")
+    with caplog.at_level(logging.DEBUG):
+        logger.info("before")
+        validate(settings_of({"a": "store://a"}, chatty))
+        child.info("after")
+    assert [record.message for record in caplog.records if record.name.startswith("some_sdk")] == ["before", "after"]
+
+
+def test_fan_out_calls_side_by_side_and_keeps_the_order() -> None:
+    """Sixteen calls wait for each other; results come in the order of the items."""
+    barrier = threading.Barrier(16, timeout=5)
+
+    def call(item: int) -> int:
+        barrier.wait()
+        return item * 2
+
+    assert fan_out(call, range(16), deadline=Deadline(5)) == {item: item * 2 for item in range(16)}
+
+
+def test_fan_out_never_runs_more_than_its_limit() -> None:
+    """No more calls are under way at once than allowed, and all are made."""
+    lock, running, most = threading.Lock(), 0, 0
+
+    def call(item: int) -> int:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        with lock:
+            running -= 1
+        return item
+
+    assert len(fan_out(call, range(200), deadline=Deadline(5), limit=3)) == 200
+    assert most <= 3
+
+
+def test_fan_out_gives_what_it_has_at_the_deadline() -> None:
+    """Calls that ended in time count; one that did not is unavailable, and what it returns later is thrown away."""
+    release = threading.Event()
+
+    def call(item: str) -> Found:
+        if item == "slow":
+            release.wait(10)
+        return Found(item)
+
+    deadline = Deadline(0.2)
+    results = fan_out(call, ["fast", "slow"], deadline=deadline)
+    release.set()
+    assert results == {"fast": Found("fast"), "slow": deadline.failure("slow")}
+
+
+def test_a_deadline_ends_a_blocked_read() -> None:
+    """Cutting a deadline wakes a thread that waits for bytes on a watched socket."""
+    left, right = socket.socketpair()
+    deadline = Deadline(30)
+    deadline.watch(left)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(left.recv(1)), daemon=True)
+    reader.start()
+    deadline.cut()
+    reader.join(5)
+    assert read == [b""]
+    assert deadline.passed
+    deadline.close()
+    left.close()
+    right.close()
+
+
+def test_a_socket_that_comes_late_is_cut_at_once() -> None:
+    """A connection that is made after the deadline is shut down when it is handed over."""
+    left, right = socket.socketpair()
+    deadline = Deadline(30)
+    deadline.cut()
+    deadline.watch(left)
+    assert left.recv(1) == b""
+    deadline.close()
+    left.close()
+    right.close()

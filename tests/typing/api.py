@@ -1,0 +1,76 @@
+"""What type checkers see of the public API. Checked by mypy and pyright, and never run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, assert_type
+
+from pydantic import SecretStr
+
+from confguard import BaseSettings, ConfigError, Explained, From, Origin, Problem, SettingsConfigDict, explain, validate
+from confguard.provider import Deadline, Failure, FailureKind, Found, Provider, Reference, fan_out, hide
+from confguard_vault import AppRole, Token, Vault
+
+
+class AppSettings(BaseSettings):
+    """A class as users write it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MYSERVICE_", providers=[Vault(address="https://127.0.0.1:8200", auth=AppRole("role", "secret"))]
+    )
+
+    debug: bool = False
+    port: int
+    secret_key: Annotated[SecretStr, From("vault://secret/myservice#/secret_key")]
+
+
+def what_validate_gives() -> None:
+    """`validate` gives the class that it was given, with the fields' own types, and no argument is missing."""
+    settings = validate(AppSettings)
+    assert_type(settings, AppSettings)
+    assert_type(settings.port, int)
+    assert_type(settings.secret_key, SecretStr)
+    assert_type(validate(AppSettings, timeout=2.5), AppSettings)
+    assert_type(explain(settings), tuple[Explained, ...])
+    assert_type(explain(settings)[0].origin, Origin)
+
+
+def what_a_call_takes() -> None:
+    """A plain call needs no argument, and takes fields and pydantic-settings' own arguments."""
+    assert_type(AppSettings(), AppSettings)  # pyright: ignore[reportCallIssue] - it sees fields, and not where they come from
+    AppSettings(port=1, secret_key=SecretStr(""), _env_file=None)  # pyright: ignore[reportCallIssue] - as on the peer
+
+
+def what_an_error_holds() -> None:
+    """The problems of an error are typed, so that code need not read text."""
+    try:
+        validate(AppSettings)
+    except ConfigError as error:
+        assert_type(error.problems, tuple[Problem, ...])
+        assert_type(error.problems[0].origin, Origin | None)
+        assert_type(error.problems[0].looked_in, tuple[str, ...])
+
+
+def wrong_use() -> None:
+    """What is refused at run time is refused by the checkers too."""
+    validate(int)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
+    validate(AppSettings, timeout="2")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Failure("gone", "message")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    From(1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    SettingsConfigDict(provider=[])  # type: ignore[typeddict-unknown-key] # pyright: ignore[reportCallIssue]
+
+
+class Memory:
+    """A provider as an author writes it: no base class, three names."""
+
+    schemes: ClassVar[frozenset[str]] = frozenset({"memory"})
+
+    def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
+        """Fetch from nowhere."""
+        hide("password")
+        return fan_out(self._get, refs, deadline=deadline)
+
+    def _get(self, ref: Reference) -> Found | Failure:
+        kind: FailureKind = "missing"
+        return Found(ref.path) if ref.param("version") is None else Failure(kind, f"{ref}: no")
+
+
+providers: list[Provider] = [Memory(), Vault(auth=Token(file="/vault/token"))]
