@@ -11,7 +11,7 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Block:
 
 
 @pytest.fixture(scope="module")
-def bao() -> Iterator[OpenBao]:
+def bao() -> Generator[OpenBao]:
     with OpenBao() as server:
         server.mount_kv("secret")
         server.put("secret", "shop", {"api_key": secrets.token_urlsafe(), "smtp_password": secrets.token_urlsafe()})
@@ -112,7 +112,8 @@ def run_console(block: Block, folder: Path, variables: dict[str, str]) -> None:
     )
     *outputs, after = done.stdout.split(f"{MARK}\n")
     for (command, expected), actual in zip(steps, outputs, strict=True):
-        assert re.fullmatch(pattern(expected), actual.rstrip()), f"{block.place}: $ {command}\n{actual}"
+        matches = re.fullmatch(pattern(expected), actual.rstrip()) is not None
+        assert matches, f"{block.place}: $ {command}\n{actual}"
     variables.update((name, value) for name, is_set, value in (entry.partition("=") for entry in after.split("\0")) if is_set)
 
 

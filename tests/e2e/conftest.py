@@ -4,7 +4,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def stored() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def bao(stored: dict[str, str]) -> Iterator[OpenBao]:
+def bao(stored: dict[str, str]) -> Generator[OpenBao]:
     """A server with what the service needs; tests differ in their tokens alone."""
     with OpenBao() as server:
         server.mount_kv("secret")

@@ -1,12 +1,12 @@
 """The demo, run as ``make demo`` runs it."""
 
-import importlib.util
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +38,15 @@ def demo(folder: Path) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def module() -> Any:
+def module() -> Generator[Any]:
     """The demo as a module."""
-    spec = importlib.util.spec_from_file_location("demo", EXAMPLE / "demo.py")
-    assert spec is not None
-    assert spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(loaded)
-    return loaded
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLE)
+        yield import_module("demo")
 
 
 @pytest.fixture
-def signals(module: Any) -> Iterator[Any]:
+def signals(module: Any) -> Generator[Any]:
     """The demo's handling of signals, put back afterwards."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield module.Signals()
@@ -109,7 +106,7 @@ def test_a_signal_waits_for_what_is_being_started(signals: Any) -> None:
     steps: list[str] = []
 
     @contextmanager
-    def server() -> Iterator[None]:
+    def server() -> Generator[None]:
         signal.raise_signal(signal.SIGTERM)
         steps.append("entered")
         try:

@@ -54,7 +54,7 @@ def test_four_mistakes_are_one_report(service: Service, bao: OpenBao) -> None:
         "from       dotenv .env MYSERVICE_PAGE_SIZE",
     ):
         assert f"    {line}\n" in checked.stdout
-    assert checked.stdout.endswith("\nAppSettings (myservice.settings): 4 errors, 0 warnings\n")
+    assert checked.stdout.endswith("\nAppSettings: 4 errors, 0 warnings (myservice.settings)\n")
 
 
 def test_the_service_refuses_with_the_same_report(service: Service, bao: OpenBao) -> None:
