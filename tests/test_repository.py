@@ -14,6 +14,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PINS = ROOT / ".ci" / "pins.txt"
+TEST = ROOT / ".ci" / "pins-test.txt"
 LOWEST = ROOT / ".ci" / "pins-lowest.txt"
 
 # None of these patterns matches its own text.
@@ -120,7 +121,9 @@ def group_requirements(*groups: str) -> Iterator[Requirement]:
         yield from map(Requirement, PROJECT["dependency-groups"][group])
 
 
-@pytest.mark.parametrize(("path", "groups"), [(PINS, ("test", "lint", "build")), (LOWEST, ("test", "build"))])
+@pytest.mark.parametrize(
+    ("path", "groups"), [(PINS, ("test", "lint", "build")), (TEST, ("test",)), (LOWEST, ("test",))]
+)
 def test_the_pins_are_what_the_project_asks_for(path: Path, groups: tuple[str, ...]) -> None:
     pinned = pins(path)
     wrong = [
@@ -139,6 +142,12 @@ def test_the_lowest_pins_are_the_lowest_versions_that_the_project_allows() -> No
         if Version(lower_bound(requirement)) not in pinned[requirement.name]
     ]
     assert not wrong, f"run `make pins`, or raise the bound that cannot be had to what is pinned:{listed(wrong)}"
+
+
+def test_the_pins_for_tests_are_a_part_of_the_pins() -> None:
+    pinned = pins(PINS)
+    wrong = [name for name, versions in pins(TEST).items() if versions != pinned.get(name)]
+    assert not wrong, f"run `make pins`:{listed(wrong)}"
 
 
 def lower_bound(requirement: Requirement) -> str:

@@ -1,0 +1,32 @@
+"""Runs all benchmarks: a line of JSON each, and a status of 1 where one is above its limit."""
+
+import sys
+from collections.abc import Iterator
+from time import perf_counter
+
+from ._environment import env_50_fields
+from ._imports import imports
+from ._measure import Measured
+from ._vault import vault
+
+
+def _all() -> Iterator[Measured]:
+    yield imports()
+    yield from env_50_fields()
+    yield from vault()
+
+
+def main() -> int:
+    started = perf_counter()
+    measured: list[Measured] = []
+    for one in _all():
+        one.tell()
+        measured.append(one)
+    above = [one.benchmark for one in measured if not one.within_limits]
+    verdict = f"not within limits: {', '.join(above)}" if above else "all within limits"
+    sys.stderr.write(f"{len(measured)} benchmarks in {perf_counter() - started:.0f} s, {verdict}\n")
+    return 1 if above else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
