@@ -121,9 +121,7 @@ def group_requirements(*groups: str) -> Iterator[Requirement]:
         yield from map(Requirement, PROJECT["dependency-groups"][group])
 
 
-@pytest.mark.parametrize(
-    ("path", "groups"), [(PINS, ("test", "lint", "build")), (TEST, ("test",)), (LOWEST, ("test",))]
-)
+@pytest.mark.parametrize(("path", "groups"), [(PINS, ("test", "lint", "build")), (TEST, ("test",)), (LOWEST, ("test",))])
 def test_the_pins_are_what_the_project_asks_for(path: Path, groups: tuple[str, ...]) -> None:
     pinned = pins(path)
     wrong = [
