@@ -1,0 +1,28 @@
+"""A small Flask service that starts with good settings, or not at all."""
+
+from flask import Flask
+
+from confguard import validate
+from myservice.settings import AppSettings
+
+
+def create_app() -> Flask:
+    """Make the application.
+
+    Raises:
+        ConfigError: The settings cannot be loaded; it says everything that is wrong with them.
+    """
+    settings = validate(AppSettings)
+
+    app = Flask(__name__)
+    app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
+
+    @app.get("/")
+    def index() -> dict[str, str | int]:
+        return {"url": str(settings.public_url), "page_size": settings.page_size}
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok", "environment": settings.app_env}
+
+    return app

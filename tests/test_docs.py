@@ -1,0 +1,153 @@
+"""The README and the docs: every snippet runs and gives what the page says, and every link leads somewhere.
+
+A page's blocks run in order, in a directory that is empty at first. A ``python`` block that begins with ``# name.py`` is
+written to that file, for a later command to use; any other runs as it stands. In a ``console`` block ``$ `` begins a command, and
+the rest is the output that is expected. ``...`` in it stands for any text, and a time in seconds for any time.
+"""
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from confguard.testing._openbao import OpenBao
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Commands that the tests themselves stand for: they are how this is run, and how it was installed.
+PROVED_ELSEWHERE = {"pip install '.[vault]'", "pip install .", "make demo", "make test"}
+MARK = "--- end of a command ---"
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!https:)([^)#]+)(?:#[^)]*)?\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block, and where it begins."""
+
+    place: str
+    language: str
+    text: str
+
+    @property
+    def file(self) -> str | None:
+        """The file that it is, where its first line says so."""
+        found = re.match(r"# ([\w/]+\.py)\n", self.text)
+        return found[1] if found else None
+
+
+@pytest.fixture(scope="module")
+def bao() -> Generator[OpenBao]:
+    with OpenBao() as server:
+        server.mount_kv("secret")
+        server.put("secret", "shop", {"api_key": secrets.token_urlsafe(), "smtp_password": secrets.token_urlsafe()})
+        server.put("secret", "payments", {"stripe_key": secrets.token_urlsafe()})
+        server.policy("shop", 'path "secret/data/shop" { capabilities = ["read"] }')
+        yield server
+
+
+@pytest.fixture
+def variables(bao: OpenBao, tmp_path: Path) -> dict[str, str]:
+    """The environment of a reader who has followed the page on installing, and has a store."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "PYTHONUTF8": "1",
+        "VAULT_ADDR": bao.address,
+        "VAULT_CACERT": str(bao.ca_cert),
+        "VAULT_TOKEN": bao.token("shop"),
+    }
+
+
+def blocks_of(page: Path) -> list[Block]:
+    text = page.read_text()
+    return [
+        Block(f"{page.name}:{text.count(chr(10), 0, match.start()) + 1}", match[1], match[2]) for match in _BLOCK.finditer(text)
+    ]
+
+
+def run(block: Block, folder: Path, variables: dict[str, str], bao: OpenBao) -> None:
+    if block.language == "python" and block.file:
+        (folder / block.file).write_text(block.text)
+    elif block.language == "python":
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-"],
+            input=block.text,
+            cwd=folder,
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), block.place
+    elif block.language == "console":
+        run_console(block, folder, variables)
+    elif block.language == "json":
+        json.loads(block.text)
+    elif block.language == "hcl":
+        bao.policy(f"page-{secrets.token_hex(4)}", block.text)
+    else:
+        assert block.language == "sh", block.place
+        assert PROVED_ELSEWHERE.issuperset(block.text.splitlines()), block.place
+
+
+def run_console(block: Block, folder: Path, variables: dict[str, str]) -> None:
+    """Run the commands in one shell, which finds the variables that earlier blocks of the page set."""
+    steps = [(step.partition("\n")[0], step.partition("\n")[2]) for step in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]]
+    script = "".join(f"{command}\necho '{MARK}'\n" for command, _ in steps)
+    done = subprocess.run(
+        ["/usr/bin/env", "bash", "-c", f"exec 2>&1\n{script}env -0"],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *outputs, after = done.stdout.split(f"{MARK}\n")
+    for (command, expected), actual in zip(steps, outputs, strict=True):
+        matches = re.fullmatch(pattern(expected), actual.rstrip()) is not None
+        assert matches, f"{block.place}: $ {command}\n{actual}"
+    variables.update((name, value) for name, is_set, value in (entry.partition("=") for entry in after.split("\0")) if is_set)
+
+
+def pattern(expected: str) -> str:
+    text = re.escape(expected.rstrip()).replace(re.escape("..."), "(?s:.*)")
+    return re.sub(r"\d+\\\.\d\d\\ s\b", r"\\d+\\.\\d\\d s", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_snippet_runs(page: Path, tmp_path: Path, variables: dict[str, str], bao: OpenBao) -> None:
+    """Each snippet of a page runs after those before it, and prints what the page says."""
+    folder = tmp_path / "page"
+    folder.mkdir()
+    for block in blocks_of(page):
+        run(block, folder, variables, bao)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_of_a_page_is_used(page: Path) -> None:
+    """A snippet that is only written to a file is used by a later command of its page, so none goes untried."""
+    blocks = blocks_of(page)
+    for number, block in enumerate(blocks):
+        name = block.file
+        if name:
+            later = "".join(after.text for after in blocks[number + 1 :])
+            assert name.removesuffix(".py") in later, block.place
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    """A link of a page that is no address on the web names a file of the repository."""
+    assert [link for link in _LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
+
+
+def test_nobody_is_told_to_install_the_namesake() -> None:
+    """No page tells a reader to install the distribution that belongs to another project."""
+    assert [page.name for page in PAGES if re.search(r"(pip|uv|add) (install )?confguard(?!-settings)", page.read_text())] == []
