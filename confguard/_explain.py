@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from confguard._problem import Origin
@@ -52,7 +53,9 @@ def _shown(settings: BaseSettings, path: str, *, secret: bool) -> str:
     value: object = settings
     for name in path.split("."):
         value = getattr(value, name, None)
-    return redactor.redact(repr(value))
+    text = str(value)
+    plain = text.isprintable() and not isinstance(value, BaseModel | list | tuple | set | frozenset | dict)
+    return redactor.redact(text if plain else repr(value))
 
 
 class _Known:

@@ -82,10 +82,11 @@ class Places:
         if self.label == "env":
             yield from dict.fromkeys(f"env {self._shown(name)}{form}" for name in names)
         elif self.label == "dotenv":
+            shown = " or ".join(dict.fromkeys(self._shown(name) for name in names))
             for path in self._env_files():
-                yield str(path) if path.exists() else f"{path} (not there)"
+                yield f"{shown}{form} in {path}" if path.exists() else f"{path} (not there)"
         elif self.label == "mounted":
-            for directory in self._directories():
+            for directory in self.directories():
                 yield from (
                     (f"{directory / self._folded(name)}{form}" for name in names[:1])
                     if directory.is_dir()
@@ -144,14 +145,15 @@ class Places:
 
     def not_a_directory(self) -> str | None:
         """What to say where something else stands in the place of a mounted directory, which fails the source as a whole."""
-        paths = (path for path in self._directories() if path.exists() and not path.is_dir())
+        paths = (path for path in self.directories() if path.exists() and not path.is_dir())
         return next((f"{path} is no directory" for path in paths), None)
 
     def _folded(self, name: str) -> str:
         return name if self._case_sensitive else name.lower()
 
     def _shown(self, name: str) -> str:
-        return name if self._case_sensitive else name.upper()
+        upper = name.upper()  # which is another name for "größe": its small letters are not the ones that were written
+        return name if self._case_sensitive or upper.lower() != name.lower() else upper
 
     def _present(self, names: Iterable[str]) -> str | None:
         for name in names:
@@ -196,7 +198,7 @@ class Places:
     @cached_property
     def _files(self) -> Mapping[str, Path]:
         """By folded name, the files in the mounted directories; later directories win, as they do for the source."""
-        directories = [directory for directory in self._directories() if directory.is_dir()]
+        directories = [directory for directory in self.directories() if directory.is_dir()]
         return {self._folded(path.name): path for directory in directories for path in sorted(directory.iterdir())}
 
     def _env_files(self) -> list[Path]:
@@ -206,7 +208,8 @@ class Places:
         files = [source.env_file] if isinstance(source.env_file, str | os.PathLike) else source.env_file
         return [_search_upwards(Path(file).expanduser(), getattr(source, "env_file_depth", 0)) for file in files]
 
-    def _directories(self) -> list[Path]:
+    def directories(self) -> list[Path]:
+        """The mounted directories of this source."""
         given = self.source.secrets_dir if isinstance(self.source, SecretsSettingsSource) else None
         directories = [given] if isinstance(given, str | os.PathLike) else given or []
         return [Path(directory).expanduser() for directory in directories]

@@ -1,6 +1,7 @@
 """Reports: problems as text for a person, and as JSON for a machine."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypedDict
 
 from confguard._problem import LOCAL, Kind, Origin, Problem, exit_code
@@ -67,10 +68,12 @@ def render_text(problems: Sequence[Problem], *, budget: int = BUDGET, paint: Cal
         paint: Puts colour on the first line of a problem.
     """
     summary = _summary(problems)
-    blocks = [_block(problem, paint) for problem in problems]
+    groups = _groups(problems)
+    blocks = [_block(group, paint) for group in groups]
     shown = len(blocks)
     while True:
-        text = "\n\n".join([*blocks[:shown], *_names(problems[shown:], budget // 2), summary])
+        left = [problem for group in groups[shown:] for problem in group]
+        text = "\n\n".join([*blocks[:shown], *_names(left, budget // 2), summary])
         if len(text.encode()) <= budget or shown == 0:
             return text
         shown -= 1
@@ -94,11 +97,21 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def _block(problem: Problem, paint: Callable[[str, Problem], str]) -> str:
+def _groups(problems: Sequence[Problem]) -> list[list[Problem]]:
+    """The problems, with those together that a store made of one cause: a login that failed, say, for each of its fields."""
+    groups: dict[object, list[Problem]] = {}
+    for at, problem in enumerate(problems):
+        alike = replace(problem, field="", origin=None)
+        groups.setdefault(alike if _is_asked(problem) and not problem.looked_in else at, []).append(problem)
+    return list(groups.values())
+
+
+def _block(group: Sequence[Problem], paint: Callable[[str, Problem], str]) -> str:
+    problem = group[0]
     rows = [("", printable(problem.message))] if problem.message else []
     if problem.origin is not None:
-        asked = problem.kind != "invalid" and problem.origin.source not in LOCAL
-        rows.append(("asked" if asked else "from", printable(str(problem.origin))))
+        origins = dict.fromkeys(printable(str(member.origin)) for member in group)
+        rows.append(("asked" if _is_asked(problem) else "from", ", ".join(origins)))
     if problem.looked_in:
         rows.append(("looked in", ", ".join(printable(place) for place in problem.looked_in)))
     if problem.retry_after is not None:
@@ -107,11 +120,17 @@ def _block(problem: Problem, paint: Callable[[str, Problem], str]) -> str:
         rows.append(("request", printable(problem.request_id)))
     if problem.tip:
         rows.append(("tip", printable(problem.tip)))
-    return "\n".join([paint(_head(problem), problem), *(f"    {f'{label:<9}  ' if label else ''}{text}" for label, text in rows)])
+    return "\n".join([paint(_head(group), problem), *(f"    {f'{label:<9}  ' if label else ''}{text}" for label, text in rows)])
 
 
-def _head(problem: Problem) -> str:
-    return f"{printable(problem.field) or _class_name(problem):<16} {_kind(problem)}"
+def _is_asked(problem: Problem) -> bool:
+    """Whether a problem is of a store that was asked for the value."""
+    return problem.kind != "invalid" and problem.origin is not None and problem.origin.source not in LOCAL
+
+
+def _head(group: Sequence[Problem]) -> str:
+    names = ", ".join(printable(problem.field) or _class_name(problem) for problem in group)
+    return f"{names:<15}  {_kind(group[0])}"
 
 
 def _kind(problem: Problem) -> str:

@@ -187,7 +187,7 @@ def _binding(node: Node, info: FieldInfo) -> tuple[Reference | None, list[tuple[
     try:
         reference = binding.parse()
     except InvalidReferenceError as exc:
-        faults.append((f"the reference {binding.reference!r} cannot be read", str(exc)))
+        faults.append((f"the reference {binding.reference!r} cannot be read: {exc}", None))
     return (None if faults else reference), faults
 
 

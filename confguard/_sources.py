@@ -6,13 +6,14 @@ field, so that a field that cannot be parsed does not take the others with it.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from json import JSONDecodeError
 from typing import Any, TypeVar
 
 from pydantic.fields import FieldInfo
-from pydantic_settings import PydanticBaseSettingsSource
+from pydantic_settings import PydanticBaseSettingsSource, SecretsSettingsSource
 
 from confguard._places import Places
 from confguard._problem import Kind
@@ -56,10 +57,12 @@ class Readings:
 
     def read(self, source: Source) -> dict[str, Any]:
         """What a source gives; where it fails, what it gives without the fields that fail."""
-        state = attempt(source)
-        if isinstance(state, Raised):
-            state = self._read_carefully(source, state)
-        self.states.append((Places(source), state))
+        places = Places(source)
+        with _without_absent_directories(source, places):
+            state = attempt(source)
+            if isinstance(state, Raised):
+                state = self._read_carefully(source, state)
+        self.states.append((places, state))
         return state
 
     def _read_carefully(self, source: Source, raised: Raised) -> dict[str, Any]:
@@ -76,6 +79,22 @@ class Readings:
             places.forget_values()
         self.states.clear()
         self.faults.clear()
+
+
+@contextmanager
+def _without_absent_directories(source: object, places: Places) -> Generator[None]:
+    """Keep pydantic-settings from warning of each mounted directory that is not there, at every start of every service.
+
+    Where a value is missing, the report says of the directory that it is not there.
+    """
+    if type(source) is not SecretsSettingsSource or not source.secrets_dir:
+        yield
+        return
+    given, source.secrets_dir = source.secrets_dir, [path for path in places.directories() if path.exists()] or None
+    try:
+        yield
+    finally:
+        source.secrets_dir = given
 
 
 class Watched:

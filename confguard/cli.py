@@ -32,12 +32,14 @@ Exit codes:
    0  valid
   64  the command was used wrongly
   70  a defect of confguard, of a provider, or of the module that holds the class
+  74  the report could not be written
   75  a store is unavailable or throttles: trying again may help
   77  a store denies a value, or knows no such credential
   78  something is missing, malformed, invalid or unconfigured
 Where several apply, the first of 78, 77, 70, 75.
 """
 _UNLIMITED = sys.maxsize
+EX_IOERR = 74
 
 
 class _Duration(click.ParamType):  # type: ignore[type-arg] # generic from click 8.4 on, and not before
@@ -100,6 +102,10 @@ def main() -> NoReturn:
     except click.Abort:
         click.echo("interrupted", err=True)
         sys.exit(130)
+    except OSError as exc:
+        click.echo(f"Error: the report cannot be written: {exc.strerror}", err=True)
+        _give_up_output()
+        sys.exit(EX_IOERR)
     except Exception as exc:  # noqa: BLE001 - a traceback's text may hold a value
         click.echo(
             f"Error: {type(exc).__qualname__} at {_place(exc)}. This is a fault of confguard-settings; please report it.",
@@ -109,7 +115,14 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
+def _give_up_output() -> None:
+    """Let the interpreter end without trying once more to write what cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _place(exc: BaseException) -> str:
+    if isinstance(exc, SyntaxError):
+        return f"{exc.filename}:{exc.lineno}"
     place, at = "", exc.__traceback__
     while at is not None:
         place, at = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}", at.tb_next
@@ -148,17 +161,24 @@ def _plan(settings_class: "type[BaseSettings]", form: str) -> NoReturn:
         _echo_json(problems, settings_class, plan=fields)
     else:
         for scheme, payloads in plan.payloads.items():
-            click.echo(f"{scheme}: {len(payloads)} to fetch, at most")
-            for payload in payloads:
-                click.echo(f"    {payload}  for {', '.join(fields[str(payload)])}")
-        click.echo(_text(problems) if problems else f"{schema.name}: {len(fields)} to fetch, nothing wrong with the class")
+            asked = [str(payload) for payload in payloads if payload not in failures]
+            if asked:
+                click.echo(f"{scheme}: at most {_count(len(asked), 'read')}")
+            for payload in asked:
+                click.echo(f"    {payload}  for {', '.join(fields[payload])}")
+        module, _, name = schema.name.partition(":")
+        click.echo(("\n" if fields else "") + _text(problems) if problems else f"{name}: nothing wrong with the class ({module})")
     sys.exit(exit_code(problems))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _text(problems: "Sequence[Problem]") -> str:
     from confguard._report import BUDGET, render_text
 
-    return render_text(problems, budget=_UNLIMITED if sys.stdout.isatty() else BUDGET, paint=_paint)
+    return render_text(problems, budget=_UNLIMITED if _is_terminal() else BUDGET, paint=_paint)
 
 
 def _paint(head: str, problem: "Problem") -> str:
@@ -166,7 +186,12 @@ def _paint(head: str, problem: "Problem") -> str:
 
 
 def _colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return _is_terminal() and "NO_COLOR" not in os.environ
+
+
+def _is_terminal() -> bool:
+    stdout: Any = sys.stdout  # None where it was closed by whoever started us
+    return stdout is not None and stdout.isatty()
 
 
 def _echo_json(problems: "Sequence[Problem]", settings_class: type, **more: Mapping[str, object]) -> None:

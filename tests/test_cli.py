@@ -128,11 +128,11 @@ def test_a_plan_needs_no_environment() -> None:
     """--plan says what would be fetched for which fields, each payload once, and asks nobody."""
     done = run(["check", "service_settings:Vault", "--plan"])
     assert done.stdout == (
-        "vault: 1 to fetch, at most\n"
+        "vault: at most 1 read\n"
         "    vault://secret/app  for a, b\n"
-        "openbao: 1 to fetch, at most\n"
+        "openbao: at most 1 read\n"
         "    openbao://secret/other?version=3  for c\n"
-        "service_settings:Vault: 2 to fetch, nothing wrong with the class\n"
+        "Vault: nothing wrong with the class (service_settings)\n"
     )
     assert done.returncode == 0
 
@@ -143,6 +143,39 @@ def test_a_plan_finds_class_mistakes() -> None:
     report = json.loads(done.stdout)
     assert {problem["field"]: problem["kind"] for problem in report["problems"]} == {"a": "mistake", "b": "unconfigured"}
     assert done.returncode == 78
+    assert "at most" not in run(["check", "service_settings:Wrong", "--plan"]).stdout
+
+
+def test_a_report_that_cannot_be_written_is_not_our_fault() -> None:
+    """On a full device the command says so on standard error and exits with 74."""
+    command = Path(sysconfig.get_path("scripts")) / "confguard"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [command, "check", "service_settings:Bound"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+    assert (done.returncode, done.stderr) == (74, "Error: the report cannot be written: No space left on device\n")
+
+
+def test_a_closed_standard_output_does_not_change_the_exit_code() -> None:
+    """Whoever closes our standard output asks for the exit code alone."""
+    command = Path(sysconfig.get_path("scripts")) / "confguard"
+    shell = ["/bin/sh", "-c", f"exec {command} check service_settings:Bound >&-"]
+    assert subprocess.run(shell, timeout=30, check=False).returncode == 77
+
+
+def test_a_mount_that_is_not_there_is_no_warning() -> None:
+    """A secrets_dir that does not exist is told where a value is missing, not as a warning of Python's at every start."""
+    Path("mounted_settings.py").write_text(
+        "from confguard import BaseSettings, SettingsConfigDict\n"
+        "class AppSettings(BaseSettings):\n"
+        "    model_config = SettingsConfigDict(secrets_dir=['/nowhere', '.'])\n"
+        "    port: int\n"
+    )
+    done = run(["check", "mounted_settings:AppSettings"], PYTHONWARNINGS="error")
+    assert (done.returncode, done.stderr) == (78, "")
+    assert "    looked in  env PORT, /nowhere (not there), port\n" in done.stdout
+    Path("port").write_text("80")
+    assert run(["check", "mounted_settings:AppSettings"], PYTHONWARNINGS="error").returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -175,6 +208,7 @@ def test_a_nested_class_can_be_named() -> None:
     ("source", "message"),
     [
         ("1 / 0", "importing broken raised ZeroDivisionError at "),
+        ("a = 1\nb = (", "importing broken raised SyntaxError at {here}/broken.py:2"),
         ("import no_such_thing", "broken needs the module 'no_such_thing', which is not installed"),
         ("raise SystemExit('bye')", "importing broken raised SystemExit at "),
     ],
@@ -184,7 +218,7 @@ def test_a_module_that_cannot_be_imported_is_told_as_theirs(source: str, message
     Path("broken.py").write_text(source)
     done = run(["check", "broken:AppSettings"])
     assert (done.returncode, done.stdout) == (70, "")
-    assert message in done.stderr
+    assert message.format(here=Path.cwd()) in done.stderr
     assert "Traceback" not in done.stderr
 
 

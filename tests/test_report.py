@@ -61,6 +61,37 @@ def test_a_report_reads_as_a_person_needs_it() -> None:
     ]
 
 
+def test_fields_that_a_store_failed_alike_share_a_block() -> None:
+    """A login that failed is told once, with every field that waited for it; what differs in anything stands apart."""
+    failed = [
+        Problem("unavailable", name, "vault login: connection refused", tip="is it up?", origin=Origin("vault", f"a#/{name}"))
+        for name in ("key", "password")
+    ]
+    other = Problem("unavailable", "url", "vault login: cut off", tip="is it up?", origin=Origin("vault", "a#/url"))
+    local = [Problem("malformed", name, "not valid JSON", origin=Origin("env", name.upper())) for name in ("a", "b")]
+    assert render_text([failed[0], other, failed[1], *local]).splitlines() == [
+        "key, password    unavailable",
+        "    vault login: connection refused",
+        "    asked      vault a#/key, vault a#/password",
+        "    tip        is it up?",
+        "",
+        "url              unavailable",
+        "    vault login: cut off",
+        "    asked      vault a#/url",
+        "    tip        is it up?",
+        "",
+        "a                malformed",
+        "    not valid JSON",
+        "    from       env A",
+        "",
+        "b                malformed",
+        "    not valid JSON",
+        "    from       env B",
+        "",
+        "5 errors, 0 warnings",
+    ]
+
+
 @given(st.lists(problems, max_size=60))
 def test_a_report_stays_within_what_orchestrators_show(found: list[Problem]) -> None:
     """However much is wrong, the text is under 2 KB, ends with the summary, and says how much it leaves out."""

@@ -222,7 +222,7 @@ def test_everything_that_is_wrong_is_in_one_report(monkeypatch: pytest.MonkeyPat
             "database_url",
             "",
             tip="MYSERVICE_DATABSE_URL is set. Did you mean MYSERVICE_DATABASE_URL?",
-            looked_in=("env MYSERVICE_DATABASE_URL", ".env", str(mounted / "myservice_database_url")),
+            looked_in=("env MYSERVICE_DATABASE_URL", "MYSERVICE_DATABASE_URL in .env", str(mounted / "myservice_database_url")),
         ),
         "db.replicas": Problem(
             "malformed",
@@ -234,7 +234,7 @@ def test_everything_that_is_wrong_is_in_one_report(monkeypatch: pytest.MonkeyPat
             "missing",
             "db.host",
             "",
-            looked_in=("env MYSERVICE_DB__HOST", ".env", f"{mounted / 'myservice_db'} (as JSON)"),
+            looked_in=("env MYSERVICE_DB__HOST", "MYSERVICE_DB__HOST in .env", f"{mounted / 'myservice_db'} (as JSON)"),
         ),
         "key": Problem("denied", "key", "store key: 403", origin=Origin("store", "key")),
         "other": Problem(
@@ -242,7 +242,7 @@ def test_everything_that_is_wrong_is_in_one_report(monkeypatch: pytest.MonkeyPat
             "other",
             "store other: there is no such value",
             origin=Origin("store", "other"),
-            looked_in=("env MYSERVICE_OTHER", ".env", str(mounted / "myservice_other"), "store://other"),
+            looked_in=("env MYSERVICE_OTHER", "MYSERVICE_OTHER in .env", str(mounted / "myservice_other"), "store://other"),
         ),
         "port": Problem(
             "invalid",
@@ -251,6 +251,17 @@ def test_everything_that_is_wrong_is_in_one_report(monkeypatch: pytest.MonkeyPat
             origin=Origin("dotenv", "MYSERVICE_PORT", place=".env"),
         ),
     }
+
+
+def test_a_name_is_shown_in_capitals_only_where_that_is_the_same_variable() -> None:
+    """The small letters of GRÖSSE are not those of größe, so the name is shown as the field has it."""
+
+    class Settings(BaseSettings):
+        größe: int
+        höhe: int
+
+    looked_in = {field: problem.looked_in for field, problem in problems_of(Settings).items()}
+    assert looked_in == {"größe": ("env größe",), "höhe": ("env HÖHE",)}
 
 
 def test_a_field_that_cannot_be_parsed_does_not_take_its_siblings_with_it(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
@@ -383,7 +394,10 @@ def test_code_of_the_class_that_raises_is_told_by_type_and_place() -> None:
     ("annotation", "message"),
     [
         (Annotated[str, From("store://a")], "what a store holds is a secret, and its type would show it"),
-        (Annotated[SecretStr, From("a")], "the reference 'a' cannot be read"),
+        (
+            Annotated[SecretStr, From("a")],
+            "the reference 'a' cannot be read: no '://' in it; a reference looks like vault://secret/app#/password",
+        ),
         (Annotated[SecretStr, From("store://a"), From("store://b")], "it is bound twice"),
         (Annotated[SecretStr, From("store://a")] | None, "its From(…) stands inside of the type and binds nothing"),
         (Annotated[Database, From("store://a")], "a nested model cannot be bound as a whole"),
@@ -604,4 +618,4 @@ def test_explained_values_hide_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSWORD", secret)
     monkeypatch.setenv("BANNER", f"pw={secret}")
     shown = {explained.field: explained.value for explained in explain(validate(Settings))}
-    assert shown == {"password": "**********", "banner": "'pw=[redacted:password]'"}
+    assert shown == {"password": "**********", "banner": "pw=[redacted:password]"}

@@ -115,9 +115,16 @@ def _from_environment(scheme: str, endpoint: Endpoint, environment: Environment)
     if endpoint.logs_in_for_us:
         return Credential("the agent")
     prefix = environment.prefixes[0]
+    half = (
+        f"{role_id.name} is set, and no secret id"
+        if role_id
+        else f"{secret_id.name} is set, and no role id"
+        if secret_id
+        else None
+    )
     return Failure(
         "unauthenticated",
-        f"{scheme}: no credential is set",
+        f"{scheme}: {half or 'no credential is set'}",
         f"set {prefix}_TOKEN, {prefix}_TOKEN_FILE, or {prefix}_ROLE_ID and {prefix}_SECRET_ID; "
         "or log in by hand, which writes ~/.vault-token",
     )

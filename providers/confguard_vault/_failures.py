@@ -33,7 +33,7 @@ STATUSES: dict[int, Row] = {
     400: Row(
         "unconfigured",
         "400, the store does not take the request",
-        "check the path, and that {prefix}_ADDR begins with https:// where the store speaks TLS",
+        "does {prefix}_ADDR begin with https:// where the store speaks TLS? Else check the path",
     ),
     403: Row("denied", "403, denied (or it does not exist)"),
     404: Row("missing", "404, no such secret or version", "check the path, or write the secret"),
@@ -160,10 +160,10 @@ def status_failure(
     return Failure(row.kind, f"{what}: {message}", advice, retry_seconds(retry_after), request_id)
 
 
-def fault_failure(fault: str, what: str, prefix: str) -> Failure:
-    """The failure that a fault of the connection means."""
+def fault_failure(fault: str, what: str, prefix: str, address: str) -> Failure:
+    """The failure that a fault of the connection means: where it was asked is the first thing to look at."""
     row = FAULTS[fault]
-    return Failure(row.kind, f"{what}: {row.message}", row.tip.format(prefix=prefix) if row.tip else None)
+    return Failure(row.kind, f"{what} at {address}: {row.message}", row.tip.format(prefix=prefix) if row.tip else None)
 
 
 def malformed(what: str, message: str) -> Failure:

@@ -80,11 +80,11 @@ class Client:
         """
         timeout = min(self._deadline.remaining(), self.endpoint.timeout)
         if not timeout:
-            return self._deadline.failure(what)
+            return self._deadline.failure(f"{what} at {self.endpoint.address}")
         outcome = self._send(method, f"v1/{quote(path)}", params=params, json=body, timeout=timeout)
         if self._deadline.passed:
-            return self._deadline.failure(what)  # a cut body can look whole
-        return fault_failure(outcome, what, self.endpoint.prefix) if isinstance(outcome, str) else outcome
+            return self._deadline.failure(f"{what} at {self.endpoint.address}")  # a cut body can look whole
+        return fault_failure(outcome, what, self.endpoint.prefix, self.endpoint.address) if isinstance(outcome, str) else outcome
 
     def _send(self, method: str, url: str, **options: Any) -> Reply | str:
         """The reply, or the name of a fault. The exception ends here: its frames hold the token."""

@@ -91,7 +91,7 @@ def mount_of(reply: Reply, asked: Preflight, prefix: str) -> Mount | Failure:
         tip = None
         if reply.status == 403 and inside:
             api_path = f"{first}/data/{inside.removeprefix('data/')}"
-            tip = f"{_policy(api_path)} (KV v1: without data/)"
+            tip = f"is there a mount {first}/? If so, {_policy(api_path)} (KV v1: without data/)"
         return status_failure(reply.status, asked.name, prefix, tip=tip, retry_after=reply.retry_after, target=reply.target)
     data = as_object(json_object(reply.body).get("data"))
     path, options = data.get("path"), as_object(data.get("options"))

@@ -1,7 +1,8 @@
 """One store during one load: log in once, ask which mounts serve the paths, read them side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from confguard.provider import Deadline, Failure, Found, Reference, fan_out
 from confguard_vault._auth import Credential, log_in
@@ -17,6 +18,9 @@ from confguard_vault._kv import (
     representatives,
     result_of,
 )
+
+T = TypeVar("T", bound=Hashable)
+R = TypeVar("R")
 
 
 class Load:
@@ -47,7 +51,7 @@ class Load:
             mount = path if isinstance(path, Failure) else mounts[path]
             reads[ref] = mount if isinstance(mount, Failure) else read_of(ref, str(path), mount)
         wanted = [read for read in reads.values() if isinstance(read, Read)]
-        found = fan_out(self._read, wanted, deadline=self.deadline)
+        found = self._side_by_side(self._read, wanted)
         token_works = token_works or mount_told or any(isinstance(answer, Found) for answer in found.values())
         results = {ref: read if isinstance(read, Failure) else found[read] for ref, read in reads.items()}
         return self._told_apart(results, paths, token_works=token_works)
@@ -61,8 +65,7 @@ class Load:
             return None
         # In a thread too, since a login that trickles would hold this one beyond the deadline.
         name = f"{self._scheme} login {self._credential.login_path}"
-        answers = fan_out(lambda what: log_in(self._client, self._credential, what), [name], deadline=self.deadline)
-        result = answers[name]
+        result = self._side_by_side(lambda what: log_in(self._client, self._credential, what), [name])[name]
         self._logged_in = result is None
         return result
 
@@ -78,7 +81,7 @@ class Load:
         while waiting := self._unplaced(names, results):
             depth += 1
             asked = [Preflight(path, names[path]) for path in representatives(waiting, depth)]
-            for preflight, reply in fan_out(self._preflight, asked, deadline=self.deadline).items():
+            for preflight, reply in self._side_by_side(self._preflight, asked).items():
                 # Paths with the same parent have the same mount, so they share what went wrong, and only they.
                 alike = [path for path in waiting if parent(path) == parent(preflight.path)]
                 answers = {path: self._mount(preflight, reply, Preflight(path, names[path])) for path in alike}
@@ -109,6 +112,13 @@ class Load:
         reply = self._client.request("get", asked.path, asked.name, params=params)
         return reply if isinstance(reply, Failure) else result_of(reply, asked, self._prefix)
 
+    def _side_by_side(self, call: Callable[[T], R], items: Iterable[T]) -> dict[T, R | Failure]:
+        """`fan_out`, whose failures of the deadline say where no answer came from."""
+        results = fan_out(call, items, deadline=self.deadline)
+        late = {item for item, result in results.items() if result == self.deadline.failure(str(item))}
+        address = self._client.endpoint.address
+        return results | {item: self.deadline.failure(f"{item} at {address}") for item in late}
+
     def _told_apart(
         self,
         results: dict[Reference, Found | Failure],
@@ -136,5 +146,5 @@ class Load:
     def _token_is_valid(self) -> bool:
         path = "auth/token/lookup-self"
         what = f"{self._scheme} {path}"
-        reply = fan_out(lambda path: self._client.request("get", path, what), [path], deadline=self.deadline)[path]
+        reply = self._side_by_side(lambda path: self._client.request("get", path, what), [path])[path]
         return isinstance(reply, Failure) or reply.status != 403

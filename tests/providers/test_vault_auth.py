@@ -154,6 +154,23 @@ def test_no_credential_at_all(from_environment: Vault, fetch: Fetch, monkeypatch
     assert {"vault://a/b": failure, "vault://c/d": failure} == fetch(from_environment, "vault://a/b", "vault://c/d")
 
 
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("VAULT_ROLE_ID", "vault: VAULT_ROLE_ID is set, and no secret id"),
+        ("BAO_SECRET_ID", "vault: BAO_SECRET_ID is set, and no role id"),
+    ],
+)
+def test_half_an_app_role(
+    from_environment: Vault, fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch, variable: str, message: str
+) -> None:
+    """One half of an AppRole without the other is told as that, and not as nothing at all."""
+    monkeypatch.setenv(variable, "half")
+    result = fetch_one(from_environment, "vault://secret/app")
+    assert isinstance(result, Failure)
+    assert (result.kind, result.message) == ("unauthenticated", message)
+
+
 def test_app_role(bao: OpenBao, mount: str, token: str, fetch_one: FetchOne, tmp_path: Path) -> None:
     """An AppRole logs in with the secret_id of the code or of a file, at any mount."""
     role_id, secret_id = bao.app_role(mount, mount, mount=f"machines/{mount}")
@@ -251,7 +268,8 @@ def test_policy_that_does_not_allow_the_mount(bao: OpenBao, mount: str, fetch: F
         Failure(
             "denied",
             f"vault {mount}/{name}: 403, denied (or it does not exist)",
-            f'the policy needs: path "{mount}/data/{name}" {{ capabilities = ["read"] }} (KV v1: without data/)',
+            f"is there a mount {mount}/? If so, the policy needs: "
+            f'path "{mount}/data/{name}" {{ capabilities = ["read"] }} (KV v1: without data/)',
         )
         for name in ("app", "other")
     ] == list(results.values())

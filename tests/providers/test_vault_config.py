@@ -69,7 +69,7 @@ def test_server_name(bao: OpenBao, mount: str, fetch_one: FetchOne, monkeypatch:
     monkeypatch.setenv("VAULT_TLS_SERVER_NAME", "vault.test")
     assert Failure(
         "unconfigured",
-        f"vault {mount}/app: its certificate is for another host name",
+        f"vault {mount}/app at {bao.address}: its certificate is for another host name",
         "ask for the name on the certificate in VAULT_ADDR, or set VAULT_TLS_SERVER_NAME to it",
     ) == fetch_one(vault, f"vault://{mount}/app")
 

@@ -281,8 +281,8 @@ def test_faults(name: str) -> None:
         assert name == fault(error)
         if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
             assert name == fault(_wrapped(error))
-    failure = fault_failure(name, "vault secret/app", "BAO")
-    assert (kind, f"vault secret/app: {FAULTS[name].message}") == (failure.kind, failure.message)
+    failure = fault_failure(name, "vault secret/app", "BAO", "https://vault.test")
+    assert (kind, f"vault secret/app at https://vault.test: {FAULTS[name].message}") == (failure.kind, failure.message)
     assert "secret text" not in repr(failure)
     assert "{" not in repr(failure)
 

@@ -41,7 +41,7 @@ def test_refused(fetch_one: FetchOne) -> None:
         port = free.getsockname()[1]
     assert Failure(
         "unavailable",
-        "vault secret/app: connection refused",
+        f"vault secret/app at https://127.0.0.1:{port}: connection refused",
         "check VAULT_ADDR, and that the store is running",
     ) == fetch_one(Vault(address=f"https://127.0.0.1:{port}", auth=Token("t")), "vault://secret/app")
 
@@ -55,7 +55,7 @@ def test_unresolvable(fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     assert Failure(
         "unavailable",
-        "vault secret/app: the host name cannot be resolved",
+        "vault secret/app at https://vault.invalid: the host name cannot be resolved",
         "check VAULT_ADDR, and that names can be looked up from here",
     ) == fetch_one(Vault(address="https://vault.invalid", auth=Token("t")), "vault://secret/app")
 
@@ -67,17 +67,17 @@ def test_unknown_authority(bao: OpenBao, fetch_one: FetchOne, tmp_path: Any) -> 
         vault = Vault(address=bao.address, auth=Token("t"), ca_cert=ca_cert)
         assert Failure(
             "unconfigured",
-            "vault secret/app: its certificate is not signed by an authority that is trusted here",
+            f"vault secret/app at {bao.address}: its certificate is not signed by an authority that is trusted here",
             "set VAULT_CACERT to the file of the authority's certificate",
         ) == fetch_one(vault, "vault://secret/app")
 
 
 def test_plain_http_where_tls_is_meant(double: Any, fetch_one: FetchOne) -> None:
     """A store that does not speak TLS is told as a wrong scheme."""
-    vault = Vault(address=double.address.replace("http:", "https:"), auth=Token("t"))
-    assert Failure("unconfigured", "vault secret/app: it does not speak TLS", "check the scheme of VAULT_ADDR") == fetch_one(
-        vault, "vault://secret/app"
-    )
+    address = double.address.replace("http:", "https:")
+    assert Failure(
+        "unconfigured", f"vault secret/app at {address}: it does not speak TLS", "check the scheme of VAULT_ADDR"
+    ) == fetch_one(Vault(address=address, auth=Token("t")), "vault://secret/app")
 
 
 def test_tls_where_plain_http_is_meant(bao: OpenBao, fetch_one: FetchOne) -> None:
@@ -86,7 +86,7 @@ def test_tls_where_plain_http_is_meant(bao: OpenBao, fetch_one: FetchOne) -> Non
     assert Failure(
         "unconfigured",
         "vault secret/app: 400, the store does not take the request",
-        "check the path, and that VAULT_ADDR begins with https:// where the store speaks TLS",
+        "does VAULT_ADDR begin with https:// where the store speaks TLS? Else check the path",
     ) == fetch_one(vault, "vault://secret/app")
 
 
@@ -105,10 +105,8 @@ def test_garbled(fetch_one: FetchOne) -> None:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         result = fetch_one(Vault(address=address, auth=Token("t")), "vault://secret/app")
         thread.join()
-    assert (
-        Failure("malformed", "vault secret/app: the answer is not HTTP", "check that VAULT_ADDR is the address of the store")
-        == result
-    )
+    tip = "check that VAULT_ADDR is the address of the store"
+    assert Failure("malformed", f"vault secret/app at {address}: the answer is not HTTP", tip) == result
 
 
 @pytest.mark.parametrize("mode", ["blackhole", "slow"])
@@ -134,7 +132,7 @@ def test_deadline_holds_from_the_first_byte(
         assert (
             Failure(
                 "unavailable",
-                f"{what}: no answer within 0.5 s",
+                f"{what} at https://127.0.0.1:{proxy.port}: no answer within 0.5 s",
                 "check that the store answers from here, or allow it more time (--timeout)",
             )
             == result
@@ -172,7 +170,7 @@ def test_deadline_holds_in_the_middle(
     assert [
         Failure(
             "unavailable",
-            f"vault {mount}/app{n}: no answer within 0.5 s",
+            f"vault {mount}/app{n} at https://127.0.0.1:{proxy.port}: no answer within 0.5 s",
             "check that the store answers from here, or allow it more time (--timeout)",
         )
         for n in range(40)
@@ -213,7 +211,7 @@ def test_reset(bao: OpenBao, proxied: Callable[..., Vault], fetch_one: FetchOne,
     with FaultProxy(bao.port, "reset") as proxy:
         assert Failure(
             "unavailable",
-            "vault secret/app: the connection was cut off",
+            f"vault secret/app at https://127.0.0.1:{proxy.port}: the connection was cut off",
             "try again; look at what stands between here and the store",
         ) == fetch_one(proxied(proxy), "vault://secret/app")
     leaves_nothing()
@@ -274,7 +272,7 @@ def test_client_timeout(
         start = monotonic()
         assert Failure(
             "unavailable",
-            "vault secret/app: no answer in time",
+            f"vault secret/app at https://127.0.0.1:{proxy.port}: no answer in time",
             "check that the store answers from here, or raise VAULT_CLIENT_TIMEOUT",
         ) == fetch_one(proxied(proxy), "vault://secret/app", seconds=10)
         assert monotonic() - start < 5
@@ -304,7 +302,7 @@ def test_through_a_proxy(
     assert (
         Failure(
             "unavailable",
-            "vault secret/app: the proxy did not let us through",
+            "vault secret/app at https://vault.test:8200: the proxy did not let us through",
             "check VAULT_PROXY_ADDR, HTTPS_PROXY and NO_PROXY",
         )
         == result
@@ -323,7 +321,7 @@ def test_deadline_holds_before_a_proxy(
         result = fetch_one(vault, "vault://secret/app", seconds=SECONDS)
         assert SECONDS <= monotonic() - start < AT_MOST
     assert isinstance(result, Failure)
-    assert result.message == "vault secret/app: no answer within 0.5 s"
+    assert result.message == "vault secret/app at https://vault.test:8200: no answer within 0.5 s"
     leaves_nothing()
 
 
