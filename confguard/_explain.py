@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 from confguard._problem import Origin
 from confguard._redaction import redactor
 from confguard._schema import schema_of
+from confguard._values import masked_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def _shown(settings: BaseSettings, path: str, *, secret: bool) -> str:
         value = getattr(value, name, None)
     text = str(value)
     plain = text.isprintable() and not isinstance(value, BaseModel | list | tuple | set | frozenset | dict)
-    return redactor.redact(text if plain else repr(value))
+    return masked_url(redactor.redact(text if plain else repr(value)))
 
 
 class _Known:

@@ -1,5 +1,6 @@
 """pydantic's errors as problems: on field paths, with native names, and without what must not be shown."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,26 +12,40 @@ from confguard._load import Load
 from confguard._problem import Origin, Problem
 from confguard._redaction import redactor
 from confguard._schema import Node, Trail
-from confguard._values import texts
+from confguard._sources import Raised
+from confguard._values import quotes_part, texts
 
 # Errors whose text says what a field wants and quotes nothing of what it got. Any other is told of a secret by its type alone:
 # "invalid character: found `h` at 1" is a part of the secret.
 _QUOTES_NOTHING = frozenset(
     """
-    bool_parsing bool_type bytes_too_long bytes_too_short bytes_type date_type datetime_type decimal_parsing
-    decimal_type dict_type enum float_parsing float_type frozen_set_type greater_than greater_than_equal
-    int_from_float int_parsing int_parsing_size int_type is_instance_of json_type less_than less_than_equal list_type
-    literal_error missing model_type multiple_of none_required set_type string_pattern_mismatch string_sub_type
-    string_too_long string_too_short string_type too_long too_short tuple_type url_parsing url_scheme url_too_long
-    url_type uuid_type
+    bool_parsing bool_type bytes_type date_type datetime_type decimal_parsing decimal_type dict_type float_parsing
+    float_type frozen_set_type greater_than greater_than_equal int_from_float int_parsing int_parsing_size int_type
+    is_instance_of json_type less_than less_than_equal list_type missing model_type multiple_of none_required set_type
+    string_pattern_mismatch string_sub_type string_type tuple_type url_parsing url_scheme url_too_long url_type
+    uuid_type
     """.split()  # noqa: SIM905 - a list of words is easier to read so
 )
+# pydantic's own words tell the length of what it got.
+_LENGTHS = {
+    **dict.fromkeys(("bytes_too_long", "string_too_long", "too_long"), "it is longer than {max_length}"),
+    **dict.fromkeys(("bytes_too_short", "string_too_short", "too_short"), "it is shorter than {min_length}"),
+}
 _VALIDATORS_OWN = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
 _SHOWN = 80
+_MOST = 5
+# A URL or a DSN, however broken, may carry a password; what is neither is shown.
+_CREDENTIALS = re.compile(r"://|[@=]")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,40}|[a-z_][a-z0-9_]{0,40}")
+_NO_FIELD = "take it out, or set extra='ignore' in model_config"
 
 
 def invalid(error: ValidationError, load: Load) -> Iterator[Problem]:
     """What pydantic refused, without what has been told already: a field that could not be fetched is not missing as well."""
+    config = load.settings_class.model_config
+    if error.title != (config.get("title") or load.settings_class.__name__):
+        yield _of_another(error, load)
+        return
     told: set[str] = set()
     for details in error.errors(include_url=False):
         trail, rest = _locate(load, details["loc"])
@@ -40,6 +55,19 @@ def invalid(error: ValidationError, load: Load) -> Iterator[Problem]:
             yield _unknown(load, trail, rest)
         elif not trail or not load.failed(trail[-1].path):
             yield _refused(load, trail, rest, details)
+
+
+def _of_another(error: ValidationError, load: Load) -> Problem:
+    """The error of another model, which a validator or a default factory made: its fields are none of this class."""
+    faults = [f"{_at(load, details['loc'])}: {details['type']}" for details in error.errors(include_url=False)]
+    message = f"{error.title} cannot be made: {', '.join(faults[:_MOST])}{', …' if faults[_MOST:] else ''}"
+    return Problem("invalid", "", redactor.redact(message))
+
+
+def _at(load: Load, loc: tuple[int | str, ...]) -> str:
+    """A location within a value; a key in it that is no field's name may be a secret."""
+    parts = (str(part) if isinstance(part, int) or part in load.schema.names else "…" for part in loc)
+    return ".".join(parts) or "itself"
 
 
 def _locate(load: Load, loc: tuple[int | str, ...]) -> tuple[Trail, tuple[int | str, ...]]:
@@ -88,22 +116,25 @@ def _unknown(load: Load, trail: Trail, rest: tuple[int | str, ...]) -> Problem:
         return Problem("invalid", trail[-1].path, "has a key that no field of it takes", origin=origin)
     for places in load.places:
         if (variable := places.variable(str(rest[0]))) is not None:
+            if not _VARIABLE.fullmatch(variable.name):
+                # A line of a key that is not quoted can look like a variable, and so can a URL.
+                return Problem("invalid", "", f"{variable.place} has an entry that no field takes", tip=_NO_FIELD)
             meant = next((near[1] for leaf in load.schema.leaves if (near := places.meant(leaf, [variable.name]))), None)
-            tip = f"did you mean {meant}?" if meant else "take it out, or set extra='ignore' in model_config"
+            tip = f"did you mean {meant}?" if meant else _NO_FIELD
             return Problem("invalid", "", f"no field takes {variable.name}", tip=tip, origin=variable)
-    return Problem("invalid", "", "an unknown key was given", tip="every key needs a field, or extra='ignore' in model_config")
+    return Problem("invalid", "", "an unknown key was given", tip=_NO_FIELD)
 
 
 def _refused(load: Load, trail: Trail, rest: tuple[int | str, ...], details: ErrorDetails) -> Problem:
     path = trail[-1].path if trail else ""
     secret = bool(trail) and trail[-1].secret
     origin = load.origins.get(path) or _nearest_origin(load, trail)
-    message = _message(details, secret=secret)
+    message = _message(load, details, secret=secret)
     if rest and not secret:
-        message += f" (at {'.'.join(map(str, rest))})"
-    if not secret and not rest and _is_shown(origin, details["input"]):
+        message += f" (at {_at(load, rest)})"
+    if not secret and not rest and _is_shown(load, trail, origin, details["input"]):
         message += f"; it is {_short(details['input'])}"
-    return Problem("invalid", path, redactor.redact(message), origin=origin)
+    return Problem("invalid", path, message, origin=origin)
 
 
 def _nearest_origin(load: Load, trail: Trail) -> Origin | None:
@@ -113,27 +144,29 @@ def _nearest_origin(load: Load, trail: Trail) -> Origin | None:
     return next((origin for origin in below if origin.source != "default"), None)
 
 
-def _message(details: ErrorDetails, *, secret: bool) -> str:
+def _message(load: Load, details: ErrorDetails, *, secret: bool) -> str:
     kind, message = details["type"], details["msg"]
-    if kind in _VALIDATORS_OWN:
-        message = redactor.redact(message.removeprefix(_VALIDATORS_OWN[kind]))
-        return (
-            "its validator's message holds the value and is withheld" if _quotes(message, details["input"], secret) else message
-        )
-    if secret and kind not in _QUOTES_NOTHING:
+    if kind in _QUOTES_NOTHING:
+        return message
+    if secret and kind in _LENGTHS:
+        return _LENGTHS[kind].format(**details.get("ctx", {}))
+    if secret and kind not in _VALIDATORS_OWN:
         return f"not a valid value of its type ({kind})" if kind.isidentifier() else "not a valid value of its type"
-    return message
+    message = message.removeprefix(_VALIDATORS_OWN.get(kind, ""))
+    own = texts(details["input"], keys=True) if secret else ()
+    if quotes_part(message, [*load.secrets(), *own]):
+        return "its validator refuses it; the message may hold a part of a secret and is withheld"
+    return redactor.redact(message)
 
 
-def _quotes(message: str, given: object, secret: bool) -> bool:
-    """Whether a message still holds a part of a secret that is too short for the redactor."""
-    return secret and any(str(text) in message for text in texts(given) if text)
-
-
-def _is_shown(origin: Origin | None, given: Any) -> bool:
-    """Whether an input may be shown: a scalar, from a variable, that holds no known secret."""
-    from_variable = origin is not None and origin.source in ("env", "dotenv")
-    return from_variable and isinstance(given, str | int | float) and not redactor.holds_secret(str(given))
+def _is_shown(load: Load, trail: Trail, origin: Origin | None, given: Any) -> bool:
+    """Whether an input may be shown: a scalar as it stood in a variable, that is no URL and holds no known secret."""
+    if origin is None or origin.source not in ("env", "dotenv") or not isinstance(given, str | int | float):
+        return False
+    text = str(given)
+    if load.given(trail) != given or _CREDENTIALS.search(text):
+        return False
+    return not redactor.holds_secret(text)
 
 
 def _short(given: object) -> str:
@@ -147,12 +180,13 @@ def faulty_code(exc: BaseException) -> Problem:
     while at is not None:
         place, at = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}", at.tb_next
     message = f"loading raised {type(exc).__qualname__} at {place}"
+    message = redactor.redact(message)
     if Path(place).parent == Path(__file__).parent:
         return Problem("defect", "", message, tip="this is a fault of confguard-settings; please report it")
     return Problem("mistake", "", message, tip="a validator says what is wrong by raising ValueError")
 
 
-def unreadable_files(faults: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+def unreadable_files(faults: Iterable[tuple[str, Raised]]) -> Iterator[Problem]:
     """The problems of env files that cannot be read."""
-    for path, message in faults:
-        yield Problem("malformed", "", message, origin=Origin("dotenv", place=path))
+    for path, raised in faults:
+        yield Problem(raised.kind, "", raised.message, origin=Origin("dotenv", place=path))

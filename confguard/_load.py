@@ -23,10 +23,14 @@ from confguard._state import ABSENT, find, place, present
 from confguard._values import merge, pick, texts
 from confguard.provider import Failure, Found, Provider
 
+# From how many characters on the value of a variable that no field takes may be a secret; "true" and "info" are none.
+_STRAY = 8
+
 DEFAULT_TIMEOUT = 10.0
 """Seconds until a load gives up on what has not answered."""
 
-_URL_PASSWORD = re.compile(r"://[^/?#\s@]*?:([^/?#\s]+)@")
+# Up to the last "@": a password that is not escaped as it should be is one all the same.
+_URL_PASSWORD = re.compile(r"://([^:/?#\s@]*):(\S+)@")
 
 
 class Load:
@@ -46,10 +50,13 @@ class Load:
         self.schema: Schema = schema_of(settings_class)
         self.timeout = timeout
         self.readings = Readings()
-        self.faults: dict[str, Problem] = {mistake.field: mistake for mistake in self.schema.mistakes}
-        self.problems: list[Problem] = []
+        self.faults: dict[str, Problem] = {}
+        self.problems: list[Problem] = list(self.schema.mistakes)
         self.origins = Origins(self.schema)
         self.ran = False
+        self._state: State = {}
+        self._fetched: list[str | bytes] = []
+        self._handled: set[type] = set()
 
     @property
     def places(self) -> list[Places]:
@@ -72,32 +79,65 @@ class Load:
             The fetched values, as a tree to merge below the state.
         """
         self.ran = True
+        self._state = state
+        self._learn(state)
         for fault in self.readings.faults:
             self._add_fault(fault)
-        self._learn(state)
         if other_states is not None:
             self._note_origins(other_states)
         wanted = [trail for trail in self.schema.bound if self._is_wanted(trail, state)]
+        for trail in wanted:
+            self._handled.update(node.model for node in trail if node.model is not None)
         return self._fetch(wanted, state) if wanted else {}
+
+    def owns(self, settings_class: type) -> bool:
+        """Whether this load fetched for a settings class that is nested in its own."""
+        return settings_class in self._handled
+
+    def given(self, trail: Trail) -> object:
+        """What the sources gave for a field, or `ABSENT`."""
+        return find(self._state, trail)
+
+    def secrets(self) -> Iterator[str | bytes]:
+        """Every text at hand that may be a secret: of secret fields and their defaults, and of variables that no field takes."""
+        yield from self._fetched
+        for trail in self.schema.leaves:
+            if trail[-1].secret:
+                yield from texts(trail[-1].default)
+        for trail, value in present(self._state, self.schema):
+            if trail[-1].secret:
+                yield from texts(value, keys=True)
+        declared = {key[0] for node in self.schema.nodes for key in node.keys}
+        strays = (value for key, value in self._state.items() if key not in declared)
+        yield from (text for value in strays for text in texts(value) if len(text) >= _STRAY)
+
+    def forget(self) -> None:
+        """Let go of every value. A copied context can keep a load alive."""
+        self.readings.clear()
+        self._state = {}
+        self._fetched.clear()
 
     def failed(self, path: str) -> bool:
         """Whether it is known already why a field, the model around it or one within it has no good value."""
-        return any(path == fault or path.startswith(f"{fault}.") or fault.startswith(f"{path}.") for fault in self.faults)
+        told = (*self.faults, *(mistake.field for mistake in self.schema.mistakes))
+        return any(path == fault or path.startswith(f"{fault}.") or fault.startswith(f"{path}.") for fault in told)
 
     def all_problems(self) -> Iterator[Problem]:
         """Everything that is wrong, each told to be of this class."""
         for problem in (*self.faults.values(), *self.problems):
-            yield replace(problem, settings_class=self.schema.name)
+            yield replace(problem, settings_class=problem.settings_class or self.schema.name)
 
     def _add_fault(self, fault: Fault) -> None:
         if not fault.field:
             message = fault.places.not_a_directory() or fault.raised.message
-            self.problems.append(Problem(fault.raised.kind, "", f"{fault.places.label}: {message}"))
+            self.problems.append(Problem(fault.raised.kind, "", redactor.redact(f"{fault.places.label}: {message}")))
             return
         within = [trail for path, trail in self.schema.trails.items() if f"{path}.".startswith(f"{fault.field}.")]
         trail = next((trail for trail in within if fault.places.holds_bad_json(trail)), within[0])
         path = trail[-1].path
-        self.faults[path] = Problem(fault.raised.kind, path, fault.raised.message, origin=fault.places.origin(trail))
+        message = redactor.redact(fault.raised.message)
+        tip = 'a list is written ["a", "b"], an object {"a": 1}' if trail[-1].is_json and "JSON" in message else None
+        self.faults[path] = Problem(fault.raised.kind, path, message, tip=tip, origin=fault.places.origin(trail))
 
     def _learn(self, state: State) -> None:
         """Tell the redactor every secret that a source gave, before anything can be said of it."""
@@ -105,9 +145,11 @@ class Load:
             if trail[-1].secret:
                 for text in texts(value):
                     redactor.learn(text, trail[-1].path)
-            if isinstance(value, str) and "@" in value and "://" in value:
-                for password in _URL_PASSWORD.findall(value):
-                    redactor.learn(password, trail[-1].path)
+            if not isinstance(value, str) or ("@" in value and "://" in value):
+                for text in texts(value):
+                    for user, password in _URL_PASSWORD.findall(text) if isinstance(text, str) else ():
+                        if password != user:
+                            redactor.learn(password, trail[-1].path)
 
     def _note_origins(self, other_states: Mapping[str, State]) -> None:
         read = {source_name(places.source) for places in self.places}
@@ -133,7 +175,7 @@ class Load:
         plan = make_plan(wanted)
         resolved = resolve(plan, self._configured(), self.timeout)
         for scheme, sentence in resolved.warnings:
-            self.problems.append(Problem("degraded", "", f"{scheme}: {sentence}", severity="warning"))
+            self.problems.append(Problem("degraded", "", redactor.redact(f"{scheme}: {sentence}"), severity="warning"))
         tree: dict[str, object] = {}
         for trail, reference in plan.wanted:
             payload = payload_of(reference)
@@ -149,19 +191,21 @@ class Load:
         origin = Origin(reference.scheme, str(reference).partition("://")[2])
         if isinstance(answer, Found):
             if node.secret:
-                redactor.learn(answer.value, node.path)
+                self._fetched += texts(answer.value)
+                for text in texts(answer.value):
+                    redactor.learn(text, node.path)
             self.origins.note_fetched(node.path, replace(origin, version=answer.version))
             place(tree, state, trail, _decoded(answer.value) if node.is_json else answer.value)
         elif answer.kind != "missing" or node.required:
             self.faults[node.path] = Problem(
                 answer.kind,
                 node.path,
-                answer.message,
-                tip=answer.tip,
+                redactor.redact(answer.message),
+                tip=answer.tip and redactor.redact(answer.tip),
                 origin=origin,
                 looked_in=self.looked_in(trail) if answer.kind == "missing" else (),
                 retry_after=answer.retry_after,
-                request_id=answer.request_id,
+                request_id=answer.request_id and redactor.redact(answer.request_id),
             )
 
     def looked_in(self, trail: Trail) -> tuple[str, ...]:
@@ -178,7 +222,7 @@ def _decoded(value: str | bytes) -> object:
     """A payload for a field that holds a structure; what is no JSON is left for pydantic to refuse."""
     try:
         decoded: object = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
     return decoded
 
@@ -193,9 +237,9 @@ def active_load(settings_class: type[BaseSettings]) -> Load | None:
 
 
 def owned_by_outer_load(settings_class: type[BaseSettings]) -> bool:
-    """Whether a load under way fetches for this class too, since it is a part of the class that is being loaded."""
+    """Whether a load under way fetched for this class too, as a part of the class that is being loaded."""
     load = _active.get()
-    return load is not None and load.ran and settings_class in load.schema.models
+    return load is not None and load.ran and load.owns(settings_class)
 
 
 @contextmanager

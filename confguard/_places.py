@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -198,8 +199,11 @@ class Places:
     @cached_property
     def _files(self) -> Mapping[str, Path]:
         """By folded name, the files in the mounted directories; later directories win, as they do for the source."""
-        directories = [directory for directory in self.directories() if directory.is_dir()]
-        return {self._folded(path.name): path for directory in directories for path in sorted(directory.iterdir())}
+        files: dict[str, Path] = {}
+        for directory in self.directories():
+            with suppress(OSError):  # what cannot be listed has been told as the fault of its fields
+                files |= {self._folded(path.name): path for path in sorted(directory.iterdir())}
+        return files
 
     def _env_files(self) -> list[Path]:
         source = self.source

@@ -1,8 +1,7 @@
 """Keeps an SDK's log records of a fetch to ourselves: at DEBUG they quote addresses, headers and bodies."""
 
 import logging
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 THREAD_PREFIX = "confguard-"
 """How the names of all threads that fetch begin."""
@@ -12,21 +11,13 @@ def _not_ours(record: logging.LogRecord) -> bool:
     return not (record.threadName or "").startswith(THREAD_PREFIX)
 
 
-@contextmanager
-def quiet(prefixes: Iterable[str]) -> Generator[None]:
-    """Drop what the loggers at and below these names say from a fetching thread, and from no other.
+def quiet(names: Iterable[str]) -> None:
+    """Drop what the loggers of these names, and those below them, say from a fetching thread, and from no other.
 
-    A filter on a logger does not see what its children say, so each gets one; what failed is told by the report.
+    From now on: a thread can outlive its load, and two loads can overlap. A filter on a logger does not see what its children
+    say, so each gets one; what failed is told by the report.
     """
-    tops = tuple(prefixes)
-    for top in tops:
-        logging.getLogger(top)
-    names = [name for name in list(logging.root.manager.loggerDict) if name.startswith(tops)] if tops else []
-    loggers = [logging.getLogger(name) for name in names]
-    for logger in loggers:
-        logger.addFilter(_not_ours)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(_not_ours)
+    tops = tuple(names)
+    below = tuple(f"{top}." for top in tops)
+    for name in {*tops, *(name for name in list(logging.root.manager.loggerDict) if name.startswith(below))} if tops else ():
+        logging.getLogger(name).addFilter(_not_ours)  # which keeps a filter once

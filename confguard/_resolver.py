@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from confguard._plan import Plan
@@ -53,9 +53,8 @@ def resolve(plan: Plan, configured: Sequence[Provider], timeout: float) -> Resol
     if not batches:
         return Resolved(answers)
     deadline = Deadline(timeout)
-    with ExitStack() as stack:
-        stack.callback(deadline.close)
-        stack.enter_context(quiet(name for batch in batches for name in getattr(batch.provider, "loggers", ())))
+    quiet(name for batch in batches for name in getattr(batch.provider, "loggers", ()))
+    with closing(deadline):
         replies = _run(batches, deadline)
     for batch, reply in zip(batches, replies, strict=True):
         for reference in batch.references:
@@ -136,7 +135,7 @@ def _ask(batch: _Batch, deadline: Deadline) -> Mapping[Reference, Answer]:
             reply = batch.provider.fetch(tuple(batch.references), deadline=deadline)
     except ModuleNotFoundError as exc:
         failure = sdk_missing(batch.scheme, exc.name)
-    except Exception as exc:  # noqa: BLE001 - becomes a problem that names the provider
+    except BaseException as exc:  # noqa: BLE001 - becomes a problem that names the provider
         failure = _defect(batch.provider, f"raised {type(exc).__qualname__}")
     if failure is not None:
         return dict.fromkeys(batch.references, failure)

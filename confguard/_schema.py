@@ -38,6 +38,8 @@ class Node:
         is_json: Whether a text for it is read as JSON.
         reference: What it is bound to.
         children: Its fields, where it is a nested model.
+        model: The nested model itself.
+        default: The default of a secret, which is one too.
     """
 
     path: str
@@ -50,6 +52,8 @@ class Node:
     is_json: bool = False
     reference: Reference | None = None
     children: "tuple[Node, ...]" = ()
+    model: type | None = None
+    default: object = dataclasses.field(default=None, repr=False, compare=False)
 
     @property
     def output(self) -> Key | None:
@@ -82,6 +86,13 @@ class Schema:
     def leaves(self) -> "tuple[Trail, ...]":
         """The trail of every field that is no nested model."""
         return tuple(trail for trail in self.trails.values() if not trail[-1].children)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name and alias of a field, here and in the models within: what a location may be told by."""
+        models = [model for model in self.models if hasattr(model, "__pydantic_fields__")]
+        inner = {name for model in models for name in model.__pydantic_fields__}
+        return frozenset(inner) | {str(part) for trail in self.trails.values() for key in trail[-1].keys for part in key}
 
     @cached_property
     def flat(self) -> "tuple[tuple[str | int, Trail], ...]":
@@ -162,6 +173,8 @@ def _node(
         optional=info.default is None and info.default_factory is None,
         is_json=bool(children) or _is_structure(info.annotation),
         children=children,
+        model=model,
+        default=info.default if secret and not info.is_required() else None,
     )
     reference, faults = _binding(node, info)
     mistakes += [Problem("mistake", path, message, tip=tip) for message, tip in faults]
@@ -172,7 +185,7 @@ def _binding(node: Node, info: FieldInfo) -> tuple[Reference | None, list[tuple[
     """The reference of a field, and what is wrong with the way it is bound."""
     bindings = [item for item in info.metadata if isinstance(item, From)]
     if not bindings:
-        return None, _misplaced(info.annotation)
+        return None, _misplaced(node, info)
     binding, reference = bindings[0], None
     faults: list[tuple[str, str | None]] = []
     if len(bindings) > 1:
@@ -191,9 +204,14 @@ def _binding(node: Node, info: FieldInfo) -> tuple[Reference | None, list[tuple[
     return (None if faults else reference), faults
 
 
-def _misplaced(annotation: Annotation) -> list[tuple[str, str | None]]:
-    """A binding inside of a union or a container binds nothing, and pydantic says nothing."""
-    if any(isinstance(item, From) for inner in _parts(annotation) for item in get_args(inner)[1:]):
+def _misplaced(node: Node, info: FieldInfo) -> list[tuple[str, str | None]]:
+    """A binding as a default, without its call, in a union or in a model of a list binds nothing, and pydantic says nothing."""
+    inside = [item for part in _parts(info.annotation) for item in get_args(part)[1:]] if not node.children else []
+    if not node.children:
+        inside += [item for part in _parts(info.annotation) for field in _infos_of(part) for item in field.metadata]
+    if isinstance(info.default, From) or any(item is From for item in info.metadata):
+        return [("its From(…) binds nothing where it stands", "write Annotated[the type, From(…)]")]
+    if any(isinstance(item, From) for item in inside):
         return [("its From(…) stands inside of the type and binds nothing", "write Annotated[the whole type, From(…)]")]
     return []
 
@@ -272,6 +290,10 @@ def _bare(annotation: Annotation) -> Annotation:
             annotation = annotation.__supertype__
         else:
             return annotation
+
+
+def _infos_of(kind: Annotation) -> list[FieldInfo]:
+    return list(getattr(kind, "__pydantic_fields__", {}).values()) if isinstance(kind, type) else []
 
 
 def _fields_of(kind: Annotation) -> list[Annotation] | None:

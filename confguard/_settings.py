@@ -18,6 +18,7 @@ from confguard._invalid import faulty_code, invalid, unreadable_files
 from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load
 from confguard._problem import Problem
 from confguard._redaction import redactor
+from confguard._report import printable
 from confguard._sources import Raised, Source, attempt
 from confguard.exceptions import ConfigError
 from confguard.provider import Provider
@@ -165,7 +166,7 @@ def load_settings(settings_class: type[S], timeout: float) -> tuple[S | None, tu
     """The settings and all problems; no settings where one of them is an error."""
     given: Any = settings_class
     if not (isinstance(given, type) and issubclass(given, BaseSettings)):
-        raise TypeError(f"validate() takes a subclass of confguard.BaseSettings, not {settings_class!r:.80}")
+        raise TypeError(f"validate() takes a subclass of confguard.BaseSettings, not {_name_of(given)}")
     if not timeout > 0:
         raise ValueError(f"timeout must be above 0 seconds, not {timeout!r}")
     settings, problems, stop = _load_once(settings_class, timeout)
@@ -174,16 +175,20 @@ def load_settings(settings_class: type[S], timeout: float) -> tuple[S | None, tu
     return (None if any(problem.severity == "error" for problem in problems) else settings), problems
 
 
+def _name_of(given: object) -> str:
+    return f"the class {given.__qualname__}" if isinstance(given, type) else f"an object of {type(given).__qualname__}"
+
+
 def _load_once(settings_class: type[S], timeout: float) -> tuple[S | None, tuple[Problem, ...], BaseException | None]:
     load = Load(settings_class, timeout)
     settings, stop = _construct(load, {})
     if not load.ran and stop is None and (files := _unreadable_env_files(settings_class)):
         # An env file that cannot be decoded keeps pydantic-settings from making any source at all.
-        readable = [path for path, message in files if not message]
+        readable = [path for path, raised in files if raised is None]
         load = Load(settings_class, timeout)
         settings, stop = _construct(load, {"_env_file": readable or None})
-        load.problems += unreadable_files((path, message) for path, message in files if message)
-    load.readings.clear()
+        load.problems += unreadable_files((path, raised) for path, raised in files if raised is not None)
+    load.forget()
     if settings is not None:
         known.remember(settings, load.origins)
     return settings, tuple(load.all_problems()), stop
@@ -199,31 +204,43 @@ def _construct(load: Load, arguments: dict[str, Any]) -> tuple[Any, BaseExceptio
             return load.settings_class(**arguments), None
     except ValidationError as exc:
         load.problems += invalid(exc, load)
+    except ConfigError as exc:
+        load.problems += exc.problems  # of another settings class, which this one makes
     except Exception as exc:  # noqa: BLE001 - becomes a problem
         load.problems.append(faulty_code(exc))
     except KeyboardInterrupt:
         return None, KeyboardInterrupt()
     except SystemExit as exc:
-        return None, SystemExit(exc.code)
+        return None, SystemExit(exc.code if isinstance(exc.code, int) else 1)
+    except BaseException as exc:  # noqa: BLE001 - a task that is cancelled, say
+        return None, _anew(exc)
     return None, None
 
 
-def _unreadable_env_files(settings_class: type[BaseSettings]) -> list[tuple[str, str]]:
+def _anew(exc: BaseException) -> BaseException:
+    """An exception of the same type, with nothing in it; where its type wants an argument, a plain interrupt."""
+    try:
+        return type(exc)()
+    except TypeError:
+        return KeyboardInterrupt()
+
+
+def _unreadable_env_files(settings_class: type[BaseSettings]) -> list[tuple[str, Raised | None]]:
     """Every regular env file of the class's configuration with what is wrong with it; empty where all can be read."""
     given = settings_class.model_config.get("env_file")
     encoding = settings_class.model_config.get("env_file_encoding") or "utf-8"
-    files: list[tuple[str, str]] = []
+    files: list[tuple[str, Raised | None]] = []
     for file in [given] if isinstance(given, str | os.PathLike) else given or []:
         path = Path(file).expanduser()
         if path.is_file():
             text = attempt(partial(path.read_text, encoding=encoding))
-            files.append((str(file), text.message if isinstance(text, Raised) else ""))
-    return files if any(message for _, message in files) else []
+            files.append((str(file), text if isinstance(text, Raised) else None))
+    return files if any(raised for _, raised in files) else []
 
 
 def _log_warnings(problems: Sequence[Problem]) -> None:
     for problem in problems:
-        logger.warning("%s", redactor.redact(f"{problem.field or problem.settings_class}: {problem.message}"))
+        logger.warning("%s", printable(redactor.redact(f"{problem.field or problem.settings_class}: {problem.message}")))
 
 
 def _is_not_of_ours(record: logging.LogRecord) -> bool:

@@ -1,7 +1,8 @@
 """Pure functions on values: what a fragment picks out of a payload, which name was probably meant, what a secret type holds."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TypeAlias
 
@@ -27,7 +28,7 @@ def pick(found: Found, pointer: str, where: str) -> Found | Failure:
         return found
     try:
         value: JSON = json.loads(found.value)
-    except ValueError:
+    except (ValueError, RecursionError):
         value, readable = None, False
     else:
         readable = True
@@ -83,21 +84,27 @@ def merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, o
     return merged
 
 
-def texts(value: object) -> Iterator[str | bytes]:
-    """Every text in a value as a source or a caller gives it, however deep: what the redactor has to learn of a secret field."""
-    if isinstance(value, str):  # what a source almost always gives
-        yield value
-        return
+def texts(value: object, *, keys: bool = False) -> Iterator[str | bytes]:
+    """Every text in a value as a source or a caller gives it, however deep: what the redactor has to learn of a secret field.
+
+    A text that is itself JSON of a list or an object is given whole, and then what is in it.
+
+    Args:
+        value: The value.
+        keys: Whether the keys of mappings count as well.
+    """
     stack, seen = [value], set[int]()
     while stack:
         item = stack.pop()
         if isinstance(item, str | bytes):
             yield item
+            stack += _unfolded(item)
         elif item is None or isinstance(item, bool) or id(item) in seen:
             continue
         elif isinstance(item, Mapping):
             seen.add(id(item))
             stack += item.values()
+            stack += item if keys else ()
         elif isinstance(item, Collection):
             seen.add(id(item))
             stack += item
@@ -105,3 +112,48 @@ def texts(value: object) -> Iterator[str | bytes]:
             stack.append(reveal())
         else:
             yield str(item)
+
+
+def _unfolded(text: str | bytes) -> Sequence[object]:
+    """What a text holds that is JSON of a list or an object; nothing where it is none."""
+    if text[:1] not in ("[", "{", b"[", b"{"):
+        return ()
+    try:
+        inner: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    return (inner,)
+
+
+_SHORTEST = 3
+_RUN = 6
+"""How many characters of a secret in a row are taken for a part of it."""
+
+
+def quotes_part(message: str, secrets: Iterable[str | bytes]) -> bool:
+    """Whether a message holds a part of a secret: six characters of it in a row, or the whole of one of three to five.
+
+    Of a URL, scheme and host are no secret: a message may name them.
+    """
+    folded = message.casefold()
+    runs = {folded[at : at + _RUN] for at in range(len(folded) - _RUN + 1)}
+    for secret in secrets:
+        text = secret.decode(errors="ignore") if isinstance(secret, bytes) else secret
+        for part in _URL.sub(" ", text).casefold().split():
+            if len(part) < _RUN:
+                if len(part) >= _SHORTEST and part in folded:
+                    return True
+            elif any(part[at : at + _RUN] in runs for at in range(len(part) - _RUN + 1)):
+                return True
+    return False
+
+
+_HOST = r"[A-Za-z0-9.-]+(?::\d+)?(?=[/?#\s]|$)"
+_URL = re.compile(rf"^[a-z][a-z0-9+.-]*://(?:{_HOST})?|@{_HOST}", re.IGNORECASE)
+_USERINFO = re.compile(r"(://)\S*@")
+_QUERY = re.compile(r"([?&][^=&#\s]+=)[^&#\s]+")
+
+
+def masked_url(text: str) -> str:
+    """The text with the credentials of every URL in it masked, by where they stand and not by what they are."""
+    return _QUERY.sub(r"\1**********", _USERINFO.sub(r"\1**********@", text)) if "://" in text else text

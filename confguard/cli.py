@@ -5,7 +5,8 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -71,7 +72,7 @@ def check(target: str, timeout: float, form: str, plan: bool) -> NoReturn:
     the tail that orchestrators show; JSON always has everything.
     """
     _warn_of_namesake()
-    settings_class = _import_class(target)
+    settings_class = _import_class_quietly(target, form)
     if plan:
         _plan(settings_class, form)
     from confguard._explain import explain
@@ -79,10 +80,11 @@ def check(target: str, timeout: float, form: str, plan: bool) -> NoReturn:
     from confguard._settings import load_settings
 
     started = perf_counter()
-    settings, found = load_settings(settings_class, timeout)
+    with redirect_stdout(sys.stderr):
+        settings, found = load_settings(settings_class, timeout)
     problems = by_weight(found)
     if form == "json":
-        _echo_json(problems, settings_class)
+        _echo_json(problems, [_name_of(settings_class)])
     elif settings is None:
         click.echo(_text(problems))
     else:
@@ -158,7 +160,7 @@ def _plan(settings_class: "type[BaseSettings]", form: str) -> NoReturn:
     for trail, reference in plan.wanted:
         fields.setdefault(str(payload_of(reference)), []).append(trail[-1].path)
     if form == "json":
-        _echo_json(problems, settings_class, plan=fields)
+        _echo_json(problems, [schema.name], plan=fields)
     else:
         for scheme, payloads in plan.payloads.items():
             asked = [str(payload) for payload in payloads if payload not in failures]
@@ -194,11 +196,15 @@ def _is_terminal() -> bool:
     return stdout is not None and stdout.isatty()
 
 
-def _echo_json(problems: "Sequence[Problem]", settings_class: type, **more: Mapping[str, object]) -> None:
+def _echo_json(problems: "Sequence[Problem]", settings_classes: Iterable[str], **more: Mapping[str, object]) -> None:
     from confguard._report import render_json
 
-    report = render_json(problems, [f"{settings_class.__module__}:{settings_class.__qualname__}"])
+    report = render_json(problems, settings_classes)
     click.echo(json.dumps({**report, **more}, indent=2))
+
+
+def _name_of(settings_class: type) -> str:
+    return f"{settings_class.__module__}:{settings_class.__qualname__}"
 
 
 def _valid(settings_class: type, explained: "Sequence[Explained]", seconds: float) -> str:
@@ -206,6 +212,24 @@ def _valid(settings_class: type, explained: "Sequence[Explained]", seconds: floa
     sources = ", ".join(f"{count} from {source}" for source, count in counts.most_common())
     name, module = settings_class.__qualname__, settings_class.__module__
     return f"{name}: valid, {len(explained)} fields ({sources}) in {seconds:.2f} s ({module})"
+
+
+def _import_class_quietly(target: str, form: str) -> "type[BaseSettings]":
+    """Import the class; what the module prints goes to standard error, so that a report has standard output for itself."""
+    from confguard._problem import exit_code
+    from confguard.exceptions import ConfigError
+
+    problems: tuple[Problem, ...] = ()
+    try:
+        with redirect_stdout(sys.stderr):
+            return _import_class(target)
+    except ConfigError as exc:
+        problems = exc.problems
+    if form == "json":
+        _echo_json(problems, dict.fromkeys(problem.settings_class for problem in problems))
+    else:
+        click.echo(_text(problems))
+    sys.exit(exit_code(problems))
 
 
 def _import_class(target: str) -> "type[BaseSettings]":
@@ -231,8 +255,12 @@ def _import_class(target: str) -> "type[BaseSettings]":
 
 def _import_module(name: str) -> Any:
     """Import the user's module; what it raises is told by type and place, since its text may hold a secret."""
+    from confguard.exceptions import ConfigError
+
     try:
         return import_module(name)
+    except ConfigError:
+        raise  # of settings that the module loads itself: its report is what is asked for
     except ModuleNotFoundError as exc:
         if exc.name and (name == exc.name or name.startswith(f"{exc.name}.")):
             raise click.UsageError(f"there is no module {name!r} here or on sys.path") from None

@@ -7,7 +7,8 @@ redaction and origins belong to the core; authentication, batching, concurrency 
 A provider may also have:
 
 - ``parameters``, a frozenset of the parameter names that its references take (none unless told);
-- ``loggers``, a tuple of the names of its SDK's top loggers, which are silent while it fetches;
+- ``loggers``, a tuple of the names of its SDK's loggers, which say nothing from threads that fetch (those below them that are
+  there already are included; name what the SDK makes only while it is used);
 - ``warnings()``, which returns sentences about the way it is set up (certificate checks switched off, say);
 - ``close()``, called after each fetch, whatever came of it; a provider given in code may be asked again by a later load.
 """
@@ -207,6 +208,6 @@ def _outcome(call: Callable[[T], R], item: T) -> R | Failure:
     """Call, and keep of an exception its type alone: text and frames may hold what was fetched."""
     try:
         return call(item)
-    except Exception as exc:  # noqa: BLE001 - told as a defect, with its type, never swallowed
+    except BaseException as exc:  # noqa: BLE001 - told as a defect, with its type, never swallowed
         name = type(exc).__qualname__
     return Failure("defect", f"{item}: {name}", tip="this is a fault of the provider; please report it")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from confguard._redaction import redactor
 from tests.doubles import Store
 
 _FOREIGN = ("AWS_", "AZURE_", "BAO_", "GOOGLE_", "VAULT_", "SSL_CERT_", "APP_", "MYSERVICE_", "PYDANTIC_")
@@ -21,6 +22,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(home)
     return home
+
+
+@pytest.fixture(autouse=True)
+def empty_redactor() -> None:
+    """Forget the secrets of other tests: the redactor is the process's, and what it knows would hide what leaks."""
+    redactor._new.clear()
+    redactor._labels.clear()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import base64
 import traceback
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType, ModuleType, TracebackType
 from urllib.parse import quote
@@ -38,7 +39,8 @@ def places_of(canary: str, error: BaseException) -> list[str]:
 def _needles(canary: str) -> set[str]:
     """The canary, and forms that a fair reader would take for it."""
     raw = canary.encode()
-    return {canary, quote(canary, safe=""), base64.b64encode(raw).decode().rstrip("="), raw.hex(), canary[:12]}
+    forms = {canary, quote(canary, safe=""), base64.b64encode(raw).decode().rstrip("="), raw.hex(), canary[:12], canary[-12:]}
+    return forms | {form.lower() for form in forms}
 
 
 def _renderings(error: BaseException) -> Iterator[tuple[str, str]]:
@@ -62,18 +64,25 @@ def _within(way: str, item: object) -> Iterator[tuple[str, object]]:
     elif isinstance(item, FrameType):
         if not Path(item.f_code.co_filename).is_relative_to(_TESTS):
             yield f"{way}<{item.f_code.co_name}>", dict(item.f_locals)
-    elif isinstance(item, FunctionType):
+    elif isinstance(item, FunctionType | MethodType | partial):
+        yield from _bound(way, item)
+    else:
+        yield from _attributes(way, item)
+
+
+def _bound(way: str, item: "FunctionType | MethodType | partial[object]") -> Iterator[tuple[str, object]]:
+    if isinstance(item, FunctionType):
         yield f"{way}.__closure__", [cell.cell_contents for cell in item.__closure__ or ()]
         yield f"{way}.__defaults__", item.__defaults__
     elif isinstance(item, MethodType):
         yield f"{way}.__self__", item.__self__
     else:
-        yield from _attributes(way, item)
+        yield f"{way}.partial", [item.func, item.args, item.keywords]
 
 
 def _attributes(way: str, item: object) -> Iterator[tuple[str, object]]:
     if isinstance(item, BaseException):
-        for name in ("args", "__cause__", "__context__", "__traceback__", "__notes__"):
+        for name in ("args", "exceptions", "__cause__", "__context__", "__traceback__", "__notes__"):
             yield f"{way}.{name}", getattr(item, name, None)
     if isinstance(item, ValidationError):
         yield f"{way}.errors()", item.errors()

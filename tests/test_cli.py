@@ -222,6 +222,25 @@ def test_a_module_that_cannot_be_imported_is_told_as_theirs(source: str, message
     assert "Traceback" not in done.stderr
 
 
+def test_settings_that_a_module_loads_itself_are_reported() -> None:
+    """A module that validates while it is imported fails with the report and its exit code, as if the command had asked."""
+    source = "from service_settings import AppSettings\nfrom confguard import validate\nsettings = validate(AppSettings)\n"
+    Path("loading.py").write_text(source)
+    done = run(["check", "loading:AppSettings"])
+    assert done.stdout.splitlines()[0].split() == ["port", "missing"]
+    assert (done.returncode, done.stderr) == (78, "")
+    report = json.loads(run(["check", "loading:AppSettings", "--format", "json"]).stdout)
+    assert report["settings_classes"] == ["service_settings:AppSettings"]
+
+
+def test_what_a_module_prints_stands_not_before_json() -> None:
+    """Standard output is the report's; what the user's code prints goes to standard error."""
+    Path("printing.py").write_text("print('hello')\nfrom service_settings import AppSettings\n")
+    done = run(["check", "printing:AppSettings", "--format", "json"], MYSERVICE_PORT="1")
+    assert json.loads(done.stdout)["valid"] is True
+    assert done.stderr == "hello\n"
+
+
 def test_a_timeout_may_have_a_unit() -> None:
     """--timeout takes milliseconds, seconds and minutes, and is the deadline of the load."""
     done = run(["check", "service_settings:Bound", "--timeout", "300ms"], REFERENCE="store://hang")
@@ -236,8 +255,8 @@ def test_an_interrupt_ends_the_command() -> None:
     with subprocess.Popen(
         [command, "check", "service_settings:Bound"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "fetching\n"
+        assert process.stderr is not None
+        assert process.stderr.readline() == "fetching\n"
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=20)
     assert (process.returncode, stderr.strip()) == (130, "interrupted")

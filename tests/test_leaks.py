@@ -1,5 +1,6 @@
 """Promise 1: no secret in any artefact of failure, whatever fails."""
 
+import asyncio
 import contextlib
 import io
 import json
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic_settings
 import pytest
@@ -19,6 +20,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
+    HttpUrl,
     PostgresDsn,
     Secret,
     SecretStr,
@@ -27,7 +29,7 @@ from pydantic import (
 )
 from pydantic_settings import PydanticBaseSettingsSource
 
-from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, validate
+from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, explain, validate
 from confguard._report import render_json, render_text
 from confguard.provider import Deadline, Failure, Found, fan_out, hide
 from tests.doubles import Hanging, Store
@@ -360,6 +362,143 @@ def a_fetched_value_is_invalid(scene: Scene) -> type[BaseSettings]:
     return Settings
 
 
+@breaks("invalid")
+def a_url_password_is_not_escaped(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        database_url: PostgresDsn
+        other: PostgresDsn
+        third: int
+
+    scene.setenv("DATABASE_URL", f"postgres://u:{scene.canary}/x9@h/d")
+    scene.setenv("OTHER", f"postgres//u:{scene.canary}@h/d")
+    scene.setenv("THIRD", f"host=h password={scene.canary}")
+    return Settings
+
+
+@breaks("invalid")
+def a_plain_url_carries_a_token_and_is_invalid(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        hook: HttpUrl
+        other: HttpUrl
+
+    scene.setenv("HOOK", f"htps://h/x?token={scene.canary}")
+    scene.setenv("OTHER", f"htps://{scene.canary}@h/")
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_a_part_of_the_secret(scene: Scene) -> type[BaseSettings]:
+    def refuse(value: SecretStr) -> SecretStr:
+        raise ValueError(f"{value.get_secret_value()[:16]}… is no good")
+
+    class Settings(Config):
+        password: Annotated[SecretStr, AfterValidator(refuse)]
+
+    scene.setenv("PASSWORD", scene.canary)
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_a_default(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr = SecretStr(scene.canary)
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"not {self.password.get_secret_value()}")
+
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_what_is_within_a_secret(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store])
+        keys: Annotated[tuple[SecretStr, ...], From("store://keys#/keys")]
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"not {self.keys[0].get_secret_value()}")
+
+    scene.store.put("keys", json.dumps({"keys": [scene.canary]}))
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_before_quotes_a_variable_that_no_field_takes(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        model_config = SettingsConfigDict(extra="ignore")
+        port: int = 1
+
+        @model_validator(mode="before")
+        @classmethod
+        def check(cls, data: dict[str, Any]) -> Any:
+            raise ValueError(f"got {data}")
+
+    Path(".env").write_text(f"DB_PASSWORD={scene.canary}\n")
+    return Settings
+
+
+@breaks("invalid")
+def a_key_in_an_env_file_is_not_quoted(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        port: int = 1
+
+    Path(".env").write_text(f"PRIVATE_KEY=-----BEGIN-----\n{scene.canary}==\nhttps://u:{scene.canary}@h/?a=b\n")
+    return Settings
+
+
+@breaks("invalid")
+def a_key_of_a_mapping_is_the_secret(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        limits: dict[str, int]
+
+    scene.setenv("LIMITS", json.dumps({scene.canary: "many"}))
+    return Settings
+
+
+@breaks("invalid")
+def a_secret_has_one_of_a_few_values(scene: Scene) -> type[BaseSettings]:
+    secret_type: Any = Secret
+    choices: Any = secret_type[Literal.__getitem__(scene.canary)]
+
+    class Settings(Config):
+        choice: choices
+
+    scene.setenv("CHOICE", "another")
+    return Settings
+
+
+@breaks("mistake")
+def a_source_of_a_validator_opens_a_file_of_that_name(scene: Scene) -> type[BaseSettings]:
+    def opened(value: str) -> str:
+        return Path(value).read_text()
+
+    class Settings(Config):
+        password: Annotated[SecretStr, BeforeValidator(opened)]
+
+    scene.setenv("PASSWORD", scene.canary)
+    return Settings
+
+
+@breaks("denied")
+def a_provider_tells_the_secret_in_its_failure(scene: Scene) -> type[BaseSettings]:
+    hide(scene.canary)
+    scene.store.fail("bad", Failure("denied", f"no {scene.canary}", tip=f"use {scene.canary}", request_id=scene.canary))
+    return _bound(scene, "store://bad")
+
+
+@breaks("missing")
+def a_payload_is_nested_too_deep(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store])
+        deep: Annotated[tuple[SecretStr, ...], From("store://deep")] = ()
+        host: str
+
+    scene.store.put("deep", "[" * 200_000 + scene.canary)
+    return Settings
+
+
 everything = pytest.mark.parametrize(("kind", "breakage"), [pytest.param(*pair, id=name) for name, pair in BREAKAGES.items()])
 
 
@@ -408,19 +547,49 @@ def test_a_plain_call_that_raises_config_error_holds_no_secret(scene: Scene, kin
     assert [places_of(scene.canary, error) for error in errors] in ([], [[]])
 
 
-def test_an_interrupt_holds_no_secret(scene: Scene) -> None:
-    """Ctrl-C while settings are validated is raised anew, without the frames that it came through."""
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, asyncio.CancelledError, GeneratorExit])
+def test_what_is_no_exception_holds_no_secret(scene: Scene, kind: type[BaseException]) -> None:
+    """Ctrl-C, an exit or the end of a task while settings are validated is raised anew, without text and frames."""
 
     def interrupt(value: str) -> str:
-        raise KeyboardInterrupt(value)
+        raise kind(value)
 
     class Settings(Config):
         password: Annotated[SecretStr, BeforeValidator(interrupt)]
 
     scene.setenv("PASSWORD", scene.canary)
-    with pytest.raises(KeyboardInterrupt) as caught:
+    with pytest.raises(kind) as caught:
         validate(Settings)
     assert places_of(scene.canary, caught.value) == []
+
+
+def test_a_provider_that_exits_is_a_defect(scene: Scene, capfd: pytest.CaptureFixture[str]) -> None:
+    """What is raised in a fetching thread is never printed by the interpreter."""
+    scene.store.fail("a", SystemExit(scene.canary))
+
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store])
+        a: Annotated[SecretStr, From("store://a")]
+
+    with pytest.raises(ConfigError) as caught:
+        validate(Settings)
+    assert [problem.message for problem in caught.value.problems] == ["Store raised SystemExit"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_explained_urls_show_no_credentials(scene: Scene) -> None:
+    """Userinfo and query of a URL are masked by where they stand: in defaults, in lists, and escaped."""
+
+    class Settings(Config):
+        a: PostgresDsn = PostgresDsn(f"postgres://u:{scene.canary}@h/d")
+        b: tuple[HttpUrl, ...]
+        c: HttpUrl
+
+    scene.setenv("B", json.dumps([f"https://u:ä{scene.canary}@h/"]))
+    scene.setenv("C", f"https://{scene.canary}@h/?page=1&token={scene.canary}")
+    shown = " ".join(explained.value for explained in explain(validate(Settings)))
+    assert scene.canary not in shown
+    assert "@h/?page=**********&token=**********" in shown
 
 
 def test_a_fetch_that_raises_within_threads_holds_no_secret(scene: Scene) -> None:

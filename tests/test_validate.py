@@ -24,6 +24,10 @@ class Database(BaseModel):
     replicas: list[str] = []
 
 
+class Holder(BaseModel):
+    key: Annotated[SecretStr, From("store://key")]
+
+
 def problems_of(settings_class: type[BaseSettings]) -> dict[str, Problem]:
     with pytest.raises(ConfigError) as caught:
         validate(settings_class)
@@ -228,6 +232,7 @@ def test_everything_that_is_wrong_is_in_one_report(monkeypatch: pytest.MonkeyPat
             "malformed",
             "db.replicas",
             "not valid JSON: Expecting value at line 1 column 4",
+            tip='a list is written ["a", "b"], an object {"a": 1}',
             origin=Origin("env", "MYSERVICE_DB__REPLICAS"),
         ),
         "db.host": Problem(
@@ -400,6 +405,8 @@ def test_code_of_the_class_that_raises_is_told_by_type_and_place() -> None:
         ),
         (Annotated[SecretStr, From("store://a"), From("store://b")], "it is bound twice"),
         (Annotated[SecretStr, From("store://a")] | None, "its From(…) stands inside of the type and binds nothing"),
+        (list[Holder], "its From(…) stands inside of the type and binds nothing"),
+        (Annotated[SecretStr, From], "its From(…) binds nothing where it stands"),
         (Annotated[Database, From("store://a")], "a nested model cannot be bound as a whole"),
         (
             Annotated[SecretStr, From("store://a"), Field(validation_alias=AliasPath("a", 0))],
@@ -415,6 +422,75 @@ def test_a_class_mistake_is_a_problem_of_its_field(annotation: Any, message: str
 
     (problem,) = problems_of(Settings).values()
     assert (problem.kind, problem.field, problem.message) == ("mistake", "a", message)
+
+
+def test_every_mistake_of_a_field_is_told() -> None:
+    """Two mistakes of one field are two problems, as --plan says them; a binding as a default is one."""
+    default: Any = From("store://a")
+
+    class Settings(BaseSettings):
+        a: Annotated[SecretStr, From("STORE://a"), From("store://b")]
+        b: SecretStr = default
+
+    with pytest.raises(ConfigError) as caught:
+        validate(Settings)
+    assert [(problem.kind, problem.field) for problem in caught.value.problems] == [
+        ("mistake", "a"),
+        ("mistake", "a"),
+        ("mistake", "b"),
+    ]
+
+
+def test_a_mounted_directory_that_cannot_be_listed_is_denied(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that this user may not list is a problem of the fields that it may hold, beside the others."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(secrets_dir=mounted)
+        token: SecretStr
+        port: int
+
+    def refuse(path: Path) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setenv("PORT", "x")
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    kinds = {field: problem.kind for field, problem in problems_of(Settings).items()}
+    assert kinds["token"] == "denied"
+
+
+def test_a_settings_class_that_a_default_factory_makes_fetches_for_itself(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """A nested settings class with a default factory loads as it does alone, and fails in the outer report."""
+
+    class Inner(BaseSettings):
+        model_config = SettingsConfigDict(env_prefix="INNER_", providers=[store])
+        host: str
+        key: Annotated[SecretStr, From("store://key")]
+
+    class Outer(BaseSettings):
+        inner: Inner = Field(default_factory=Inner)
+
+    monkeypatch.setenv("INNER_HOST", "h")
+    store.put("key", "k")
+    assert validate(Outer).inner.key.get_secret_value() == "k"
+    store.fail("key", Failure("denied", "store key: 403"))
+    with pytest.raises(ConfigError) as caught:
+        validate(Outer)
+    assert [(problem.kind, problem.field) for problem in caught.value.problems] == [("denied", "key")]
+    monkeypatch.delenv("INNER_HOST")
+    store.put("key", "k")
+    with pytest.raises(ConfigError) as caught:
+        validate(Outer)
+    assert [problem.message for problem in caught.value.problems] == ["Inner cannot be made: host: missing"]
+
+
+def test_a_length_of_a_secret_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that is too short is said to be, without its length."""
+
+    class Settings(BaseSettings):
+        key: Annotated[SecretStr, Field(min_length=16)]
+
+    monkeypatch.setenv("KEY", "hunter2hunte")
+    assert problems_of(Settings)["key"].message == "it is shorter than 16"
 
 
 @pytest.mark.parametrize(
@@ -550,7 +626,10 @@ def test_a_timeout_must_be_above_zero(seconds: float) -> None:
 def test_only_a_settings_class_can_be_validated() -> None:
     """A class that is none of ours is refused by type."""
     given: Any = pydantic_settings.BaseSettings
-    with pytest.raises(TypeError, match=r"takes a subclass of confguard\.BaseSettings"):
+    with pytest.raises(TypeError, match=r"takes a subclass of confguard\.BaseSettings, not the class BaseSettings$"):
+        validate(given)
+    given = Module()
+    with pytest.raises(TypeError, match=r"not an object of Module$"):
         validate(given)
 
 

@@ -110,10 +110,6 @@ def _from_environment(scheme: str, endpoint: Endpoint, environment: Environment)
     role_id, secret_id = environment.get("ROLE_ID"), environment.get("SECRET_ID")
     if role_id and secret_id:
         return _app_role(AppRole(role_id.value, secret_id.value), f"{role_id.name} and {secret_id.name}", scheme)
-    if left := _left_at_home(environment):
-        return _token(left[1], left[0], scheme)
-    if endpoint.logs_in_for_us:
-        return Credential("the agent")
     prefix = environment.prefixes[0]
     half = (
         f"{role_id.name} is set, and no secret id"
@@ -122,6 +118,11 @@ def _from_environment(scheme: str, endpoint: Endpoint, environment: Environment)
         if secret_id
         else None
     )
+    if not half:  # half of an AppRole is a mistake, and no reason to be somebody else
+        if left := _left_at_home(environment):
+            return _token(left[1], left[0], scheme)
+        if endpoint.logs_in_for_us:
+            return Credential("the agent")
     return Failure(
         "unauthenticated",
         f"{scheme}: {half or 'no credential is set'}",

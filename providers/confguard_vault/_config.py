@@ -197,6 +197,8 @@ def _url(address: Setting) -> SplitResult:
         raise SetupError(f"{address.name} is no address", tip) from None
     if url.scheme not in {"http", "https"} or not url.hostname or not _VISIBLE.fullmatch(address.value):
         raise SetupError(f"{address.name} is no address that begins with https:// or http://", tip)
+    if url.path.rstrip("/").endswith("/v1"):
+        raise SetupError(f"{address.name} ends in /v1, which is part of every path", "leave /v1 out")
     if url.username is not None or url.query or url.fragment:
         raise SetupError(f"{address.name} holds more than a host, a port and a path", tip)
     return url

@@ -171,6 +171,18 @@ def malformed(what: str, message: str) -> Failure:
     return Failure("malformed", f"{what}: {message}", "check that the address is that of the store, and not of a page before it")
 
 
+def not_this_store(what: str, prefix: str) -> Failure:
+    """The failure of a 404 that does not say "no such secret", as the store does with an empty list of errors.
+
+    It may be another server's, or the namespace or the mount is not there. A default must not stand in for that.
+    """
+    return Failure(
+        "unconfigured",
+        f"{what}: 404, and not for want of a secret",
+        f"check {prefix}_ADDR, {prefix}_NAMESPACE, and that the mount is there",
+    )
+
+
 def retry_seconds(header: str | None, now: datetime | None = None) -> float | None:
     """Seconds that a ``Retry-After`` asks for (RFC 9110: a number, or a date); None for what is neither."""
     if header is None:

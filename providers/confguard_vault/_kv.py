@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from confguard.provider import Failure, Found, Reference
-from confguard_vault._failures import malformed, safe_request_id, status_failure
+from confguard_vault._failures import malformed, not_this_store, safe_request_id, status_failure
 from confguard_vault._http import Reply
 from confguard_vault._json import as_object, json_object
 
@@ -133,6 +133,8 @@ def result_of(reply: Reply, asked: Read, prefix: str) -> Found | Failure:
     if asked.kv == 2 and (gone := _gone(as_object(as_object(body.get("data")).get("metadata")))):
         message, tip = gone
         return Failure("missing", f"{asked}: {message}", tip, request_id=request_id)
+    if reply.status == 404 and body.get("errors") != []:
+        return not_this_store(asked.name, prefix)
     return status_failure(
         reply.status,
         asked.name,

@@ -34,7 +34,10 @@ class Vault:
 
     schemes: ClassVar[frozenset[str]] = frozenset({"vault", "openbao"})
     parameters: ClassVar[frozenset[str]] = frozenset({"version"})
-    loggers: ClassVar[tuple[str, ...]] = ("hvac", "requests", "urllib3")
+    loggers: ClassVar[tuple[str, ...]] = (
+        *("hvac", "requests", "urllib3", "urllib3.connection", "urllib3.connectionpool", "urllib3.poolmanager"),
+        *("urllib3.response", "urllib3.util", "urllib3.util.retry"),
+    )
 
     def __init__(
         self,
@@ -67,7 +70,10 @@ class Vault:
         self._loads: dict[tuple[Endpoint, Credential], Load] = {}
 
     def __repr__(self) -> str:
-        return f"Vault(address={self._options.address!r}, auth={self._auth!r}, namespace={self._options.namespace!r})"
+        address = self._options.address
+        if address and "@" in address:  # no address that works, and what stands before the "@" is for nobody's eyes
+            address = "…"
+        return f"Vault(address={address!r}, auth={self._auth!r}, namespace={self._options.namespace!r})"
 
     def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
         """Fetch references: one login and one question a mount for all calls of a load, and one read a path.
@@ -101,12 +107,18 @@ class Vault:
     def warnings(self) -> tuple[str, ...]:
         """What about the way this is set up should be known even when all is well."""
         environments = [Environment(scheme, os.environ) for scheme in ("vault", "openbao")]
-        names = dict.fromkeys(skips_verification(self._options, environment) for environment in environments)
+        names = dict.fromkeys(skips_verification(self._options, each) for each in environments if self._speaks_tls(each))
         return tuple(
             f"{name} is set: the store's certificate is not checked, so anyone on the way can read the secrets"
             for name in names
             if name
         )
+
+    def _speaks_tls(self, environment: Environment) -> bool:
+        try:
+            return endpoint(self._options, environment).address.startswith("https:")
+        except SetupError:
+            return True  # no way to tell: better one warning too many
 
     def _load(self, scheme: str, deadline: Deadline) -> Load | Failure:
         """The load of a scheme's store: that of this deadline, or a new one."""

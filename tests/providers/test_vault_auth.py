@@ -166,6 +166,7 @@ def test_half_an_app_role(
 ) -> None:
     """One half of an AppRole without the other is told as that, and not as nothing at all."""
     monkeypatch.setenv(variable, "half")
+    (Path(os.environ["HOME"]) / ".vault-token").write_text("of-somebody-else")
     result = fetch_one(from_environment, "vault://secret/app")
     assert isinstance(result, Failure)
     assert (result.kind, result.message) == ("unauthenticated", message)

@@ -36,7 +36,7 @@ LOGIN = "/v1/auth/approle/login"
 KINDS = {
     400: "unconfigured",
     403: "denied",
-    404: "missing",
+    404: "unconfigured",  # of another server, or of this one about something else than the secret
     405: "unconfigured",
     412: "unavailable",
     429: "throttled",
@@ -293,3 +293,34 @@ def test_tips_name_the_variable_of_the_scheme(status: int) -> None:
     failure = status_failure(status, "openbao a/b", "BAO")
     assert "{" not in failure.message + (failure.tip or "")
     assert "VAULT" not in (failure.tip or "")
+
+
+def test_a_404_about_something_else_is_not_missing(bao: OpenBao, mount: str, fetch_one: FetchOne, double: Any) -> None:
+    """A namespace, a mount or a server that is not there is no missing secret: a default must not stand in for it."""
+    tip = "check VAULT_ADDR, VAULT_NAMESPACE, and that the mount is there"
+    nowhere = Vault(address=bao.address, auth=Token(bao.root_token), ca_cert=bao.ca_cert, namespace="nowhere")
+    assert fetch_one(nowhere, f"vault://{mount}/app") == Failure(
+        "unconfigured", f"vault {mount}/app: 404, and not for want of a secret", tip
+    )
+    for body in (b"", b"404 page not found", b'{"errors": ["no handler for route"]}', b"[]"):
+        double.statuses[READ] = 404
+        double.bodies[READ] = body
+        result = fetch_one(Vault(address=double.address, auth=Token("t")), "vault://secret/app")
+        assert result == Failure("unconfigured", "vault secret/app: 404, and not for want of a secret", tip)
+    double.bodies[READ] = b'{"errors": []}'
+    result = fetch_one(Vault(address=double.address, auth=Token("t")), "vault://secret/app")
+    assert isinstance(result, Failure)
+    assert result.kind == "missing"
+
+
+def test_an_address_that_ends_in_v1_is_told(fetch_one: FetchOne) -> None:
+    """The part of every path that the client adds itself is not looked for twice."""
+    vault = Vault(address="https://127.0.0.1:9/v1/", auth=Token("t"))
+    assert fetch_one(vault, "vault://secret/app") == Failure(
+        "unconfigured", "vault: address= ends in /v1, which is part of every path", "leave /v1 out"
+    )
+
+
+def test_an_address_with_a_password_does_not_show_it() -> None:
+    """A Vault does not show what stands before the "@" of an address that it will refuse."""
+    assert "hunter2" not in repr(Vault(address="https://u:hunter2@vault.test"))
