@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -145,11 +145,15 @@ class Load:
             if trail[-1].secret:
                 for text in texts(value):
                     redactor.learn(text, trail[-1].path)
-            if not isinstance(value, str) or ("@" in value and "://" in value):
-                for text in texts(value):
-                    for user, password in _URL_PASSWORD.findall(text) if isinstance(text, str) else ():
-                        if password != user:
-                            redactor.learn(password, trail[-1].path)
+            if ("@" in value and "://" in value) if isinstance(value, str) else isinstance(value, Collection):
+                self._learn_passwords(value, trail[-1].path)
+
+    def _learn_passwords(self, value: object, path: str) -> None:
+        """Tell the redactor the passwords of URLs, which fields of any type may carry."""
+        for text in texts(value):
+            for user, password in _URL_PASSWORD.findall(text) if isinstance(text, str) else ():
+                if password != user:  # "postgres:postgres" would redact every word "postgres"
+                    redactor.learn(password, path)
 
     def _note_origins(self, other_states: Mapping[str, State]) -> None:
         read = {source_name(places.source) for places in self.places}

@@ -48,15 +48,13 @@ class Places:
         self._prefix: str = getattr(source, "env_prefix", "") or ""
         self._prefixed: str = getattr(source, "env_prefix_target", "variable")
         self._delimiter: str | None = getattr(source, "env_nested_delimiter", None)
+        self._ignores_empty = bool(getattr(source, "env_ignore_empty", False))
         self._case_sensitive = bool(getattr(source, "case_sensitive", False))
 
     def forget_values(self) -> None:
         """Keep the names that `origin` needs, and let go of the source and of every value that it read."""
-        # Now: the environment and the files may be others when somebody asks.
-        if self.label == "env":
-            _ = self._environment
-        elif self.label == "dotenv":
-            _ = self._spelled
+        if self.label == "dotenv":
+            _ = self._spelled  # now: the files may be others when somebody asks
         elif self.label == "mounted":
             _ = self._files
         self.variables = dict.fromkeys(self.variables)
@@ -180,7 +178,10 @@ class Places:
     def _spelled(self) -> Mapping[str, tuple[str, str | None]]:
         """By folded name, how a variable is spelled and in which file it stands; later files win, as they do for the source."""
         if self.label == "env":
-            return {self._folded(name): (name, None) for name in self._environment}
+            # Looked up when somebody asks. Of a variable that is gone by then, only how it was written is not known any more.
+            gone = {name: (self._shown(name), None) for name in self.variables}
+            present = os.environ.items() if self._ignores_empty else ((name, "x") for name in os.environ)
+            return gone | {self._folded(name): (name, None) for name, text in present if text}
         spelled: dict[str, tuple[str, str | None]] = {}
         for path in self._env_files():
             if path.is_file():
@@ -188,13 +189,6 @@ class Places:
                 text = path.read_text(encoding=encoding, errors="replace")
                 spelled |= {self._folded(name): (name, str(path)) for name in _ASSIGNED.findall(text)}
         return spelled
-
-    @cached_property
-    def _environment(self) -> tuple[str, ...]:
-        """The names in the environment, as they are spelled."""
-        if getattr(self.source, "env_ignore_empty", False):
-            return tuple(name for name, text in os.environ.items() if text)
-        return tuple(os.environ)  # the values would be decoded for nothing
 
     @cached_property
     def _files(self) -> Mapping[str, Path]:

@@ -93,6 +93,9 @@ def texts(value: object, *, keys: bool = False) -> Iterator[str | bytes]:
         value: The value.
         keys: Whether the keys of mappings count as well.
     """
+    if isinstance(value, str) and value[:1] not in ("[", "{"):  # what a source almost always gives
+        yield value
+        return
     stack, seen = [value], set[int]()
     while stack:
         item = stack.pop()

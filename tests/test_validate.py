@@ -100,6 +100,18 @@ def test_a_model_given_as_json_has_its_variable_for_origin(monkeypatch: pytest.M
     assert origins_of(settings)["db.password"] == Origin("env", "DB__PASSWORD")
 
 
+def test_a_variable_that_is_gone_by_then_is_still_the_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service may take its secrets out of the environment; their origin is told as before."""
+
+    class Settings(BaseSettings):
+        token: SecretStr
+
+    monkeypatch.setenv("TOKEN", "x")
+    settings = validate(Settings)
+    monkeypatch.delenv("TOKEN")
+    assert origins_of(settings)["token"] == Origin("env", "TOKEN")
+
+
 def test_a_shadowed_value_is_told_beside_the_one_that_won(monkeypatch: pytest.MonkeyPatch) -> None:
     """An origin names the lower places that had a value too."""
 
