@@ -36,15 +36,23 @@ _OWN_RULES = tuple(
     if hasattr(pydantic_settings, name)
 )
 
+# What the usual sources are called in an origin, the more special ones first.
+_WORDS: tuple[tuple[type, str], ...] = (
+    (DotEnvSettingsSource, "dotenv"),
+    (EnvSettingsSource, "env"),
+    (SecretsSettingsSource, "mounted"),
+    (InitSettingsSource, "init"),
+)
+
 
 class Places:
     """What a source of one load calls the fields."""
 
     def __init__(self, source: object, label: str | None = None) -> None:
         self.source = source
-        self.label = label or _label(source)
-        self.variables: Mapping[str, str | None] = source.env_vars if isinstance(source, EnvSettingsSource) else {}
-        self._has_names = isinstance(source, PydanticBaseEnvSettingsSource)
+        kind, self._has_names, has_variables = _kind(type(source))
+        self.label = label or kind or source_name(source)
+        self.variables: Mapping[str, str | None] = getattr(source, "env_vars", {}) if has_variables else {}
         self._prefix: str = getattr(source, "env_prefix", "") or ""
         self._prefixed: str = getattr(source, "env_prefix_target", "variable")
         self._delimiter: str | None = getattr(source, "env_nested_delimiter", None)
@@ -213,19 +221,17 @@ class Places:
         return [Path(directory).expanduser() for directory in directories]
 
 
-def _label(source: object) -> str:
-    """The word for a source in an origin; its class's name where it is none of the usual ones."""
-    if isinstance(source, _OWN_RULES):
-        return type(source).__name__
-    if isinstance(source, DotEnvSettingsSource):
-        return "dotenv"
-    if isinstance(source, EnvSettingsSource):
-        return "env"
-    if isinstance(source, SecretsSettingsSource):
-        return "mounted"
-    if isinstance(source, InitSettingsSource):
-        return "init"
-    return source_name(source)
+_kinds: dict[type, tuple[str | None, bool, bool]] = {}
+
+
+def _kind(source: type) -> tuple[str | None, bool, bool]:
+    """Of a source's class: its word in an origin, if it is a usual one, and whether it has names and variables."""
+    if source not in _kinds:
+        usual = next((word for base, word in _WORDS if issubclass(source, base)), None)
+        own_rules = issubclass(source, _OWN_RULES)
+        has_names, has_variables = issubclass(source, PydanticBaseEnvSettingsSource), issubclass(source, EnvSettingsSource)
+        _kinds[source] = None if own_rules else usual, has_names, has_variables
+    return _kinds[source]
 
 
 def source_name(source: object) -> str:

@@ -58,12 +58,17 @@ class Readings:
     def read(self, source: Source) -> dict[str, Any]:
         """What a source gives; where it fails, what it gives without the fields that fail."""
         places = Places(source)
-        with _without_absent_directories(source, places):
-            state = attempt(source)
-            if isinstance(state, Raised):
-                state = self._read_carefully(source, state)
+        if type(source) is SecretsSettingsSource and source.secrets_dir:
+            with _without_absent_directories(source, places):
+                state = self._attempt(source)
+        else:
+            state = self._attempt(source)
         self.states.append((places, state))
         return state
+
+    def _attempt(self, source: Source) -> dict[str, Any]:
+        state = attempt(source)
+        return self._read_carefully(source, state) if isinstance(state, Raised) else state
 
     def _read_carefully(self, source: Source, raised: Raised) -> dict[str, Any]:
         faults: list[tuple[str, Raised]] = []
@@ -75,21 +80,19 @@ class Readings:
 
     def clear(self) -> None:
         """Forget all of it: it holds values."""
-        for places, _ in self.states:
-            places.forget_values()
+        for places, state in self.states:
+            if state:  # of the others nobody will ask for an origin
+                places.forget_values()
         self.states.clear()
         self.faults.clear()
 
 
 @contextmanager
-def _without_absent_directories(source: object, places: Places) -> Generator[None]:
+def _without_absent_directories(source: SecretsSettingsSource, places: Places) -> Generator[None]:
     """Keep pydantic-settings from warning of each mounted directory that is not there, at every start of every service.
 
     Where a value is missing, the report says of the directory that it is not there.
     """
-    if type(source) is not SecretsSettingsSource or not source.secrets_dir:
-        yield
-        return
     given, source.secrets_dir = source.secrets_dir, [path for path in places.directories() if path.exists()] or None
     try:
         yield
