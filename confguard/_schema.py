@@ -1,23 +1,19 @@
 """The schema of a settings class: its fields as a tree, with what the core needs to know of each and nothing of any value."""
 
 import dataclasses
-import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
-from pydantic import AliasChoices, AliasPath, BaseModel, Secret, SecretBytes, SecretStr
+from pydantic import AliasChoices, AliasPath, BaseModel
 from pydantic.fields import FieldInfo
-from typing_inspection.typing_objects import is_typealiastype
 
 from confguard._bindings import From
 from confguard._problem import Problem
 from confguard._reference import InvalidReferenceError, Reference
-
-# typing's own objects have no common type that is public.
-Annotation = Any
+from confguard._types import infos_of, is_secret, is_structure, nested_model, parts
 
 Key = tuple[str | int, ...]
 """How one alias reaches a value in the input: ``("APP_ENV",)``, or ``("db", 0, "host")`` for an alias path."""
@@ -136,7 +132,7 @@ def schema_of(settings_class: type[BaseModel]) -> Schema:
         name = f"{settings_class.__module__}:{settings_class.__qualname__}"
         mistakes: list[Problem] = []
         nodes = _nodes(settings_class, "", (settings_class,), mistakes)
-        models = frozenset(part for part in _parts(settings_class) if isinstance(part, type) and issubclass(part, BaseModel))
+        models = frozenset(part for part in parts(settings_class) if isinstance(part, type) and issubclass(part, BaseModel))
         told = tuple(dataclasses.replace(mistake, settings_class=name) for mistake in mistakes)
         schema = Schema(name, nodes, models - {settings_class}, told)
         if settings_class.__pydantic_complete__:
@@ -171,7 +167,7 @@ def _node(
         secret=secret,
         required=info.is_required(),
         optional=info.default is None and info.default_factory is None,
-        is_json=bool(children) or _is_structure(info.annotation),
+        is_json=bool(children) or is_structure(info.annotation),
         children=children,
         model=model,
         default=info.default if secret and not info.is_required() else None,
@@ -206,9 +202,9 @@ def _binding(node: Node, info: FieldInfo) -> tuple[Reference | None, list[tuple[
 
 def _misplaced(node: Node, info: FieldInfo) -> list[tuple[str, str | None]]:
     """A binding as a default, without its call, in a union or in a model of a list binds nothing, and pydantic says nothing."""
-    inside = [item for part in _parts(info.annotation) for item in get_args(part)[1:]] if not node.children else []
+    inside = [item for part in parts(info.annotation) for item in get_args(part)[1:]] if not node.children else []
     if not node.children:
-        inside += [item for part in _parts(info.annotation) for field in _infos_of(part) for item in field.metadata]
+        inside += [item for part in parts(info.annotation) for field in infos_of(part) for item in field.metadata]
     if isinstance(info.default, From) or any(item is From for item in info.metadata):
         return [("its From(…) binds nothing where it stands", "write Annotated[the type, From(…)]")]
     if any(isinstance(item, From) for item in inside):
@@ -229,77 +225,3 @@ def input_keys(name: str, info: FieldInfo, config: Mapping[str, Any]) -> tuple[t
     keys: list[Key] = [tuple(choice.path) if isinstance(choice, AliasPath) else (choice,) for choice in choices]
     by_name = bool(by_name) or not keys
     return (*keys, (name,)) if by_name else tuple(keys), by_name
-
-
-def nested_model(annotation: Annotation) -> type | None:
-    """The model or pydantic dataclass that an annotation is, on its own or beside None."""
-    annotation = _bare(annotation)
-    if _origin(annotation) in (Union, types.UnionType):
-        others = [arg for arg in get_args(annotation) if arg is not type(None)]
-        return nested_model(others[0]) if len(others) == 1 else None
-    is_model = isinstance(annotation, type) and hasattr(annotation, "__pydantic_fields__")
-    return annotation if is_model and not getattr(annotation, "__pydantic_root_model__", False) else None
-
-
-def is_secret(annotation: Annotation) -> bool:
-    """Whether a value of this type holds a secret anywhere."""
-    return any(
-        isinstance(kind := _origin(part) or part, type) and issubclass(kind, SecretStr | SecretBytes | Secret)
-        for part in _parts(annotation)
-    )
-
-
-def _is_structure(annotation: Annotation) -> bool:
-    kinds = (_origin(part) or part for part in _parts(annotation))
-    return any(
-        isinstance(kind, type) and (issubclass(kind, list | tuple | set | frozenset | dict) or _fields_of(kind) is not None)
-        for kind in kinds
-    )
-
-
-def _parts(annotation: Annotation) -> Iterator[Annotation]:
-    """An annotation and everything in it: union members, arguments, the fields of models; each model once."""
-    stack, seen = [annotation], set[int]()
-    while stack:
-        part = stack.pop()
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        yield part
-        bare = _bare(part)
-        if bare is not part:
-            stack.append(bare)
-        stack += [arg for arg in (*get_args(part), *get_args(bare)) if not isinstance(arg, str)]
-        if (fields := _fields_of(bare)) is not None:
-            stack += fields
-
-
-def _origin(annotation: Annotation) -> Annotation:
-    """What a generic type was made of; None where it is none."""
-    return get_origin(annotation)
-
-
-def _bare(annotation: Annotation) -> Annotation:
-    """An annotation without `Annotated`, type aliases and `NewType`."""
-    while True:
-        if _origin(annotation) is Annotated:
-            annotation = get_args(annotation)[0]
-        elif is_typealiastype(alias := _origin(annotation) or annotation):
-            annotation = alias.__value__
-        elif hasattr(annotation, "__supertype__"):
-            annotation = annotation.__supertype__
-        else:
-            return annotation
-
-
-def _infos_of(kind: Annotation) -> list[FieldInfo]:
-    return list(getattr(kind, "__pydantic_fields__", {}).values()) if isinstance(kind, type) else []
-
-
-def _fields_of(kind: Annotation) -> list[Annotation] | None:
-    """The annotations of the fields of a model or a dataclass; None for any other type."""
-    if not isinstance(kind, type):
-        return None
-    if (fields := getattr(kind, "__pydantic_fields__", None)) is not None:
-        return [info.annotation for info in fields.values()]
-    return [field.type for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else None

@@ -58,7 +58,7 @@ class Readings:
     def read(self, source: Source) -> dict[str, Any]:
         """What a source gives; where it fails, what it gives without the fields that fail."""
         places = Places(source)
-        if type(source) is SecretsSettingsSource and source.secrets_dir:
+        if isinstance(source, SecretsSettingsSource) and type(source) is SecretsSettingsSource and source.secrets_dir:
             with _without_absent_directories(source, places):
                 state = self._attempt(source)
         else:
