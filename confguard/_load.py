@@ -20,7 +20,7 @@ from confguard._resolver import resolve
 from confguard._schema import Node, Schema, Trail, schema_of
 from confguard._sources import Fault, Readings, Source, State, Watched
 from confguard._state import ABSENT, find, place, present
-from confguard._values import merge, pick, texts
+from confguard._values import pick, texts
 from confguard.provider import Failure, Found, Provider
 
 # From how many characters on the value of a variable that no field takes may be a secret; "true" and "info" are none.
@@ -186,7 +186,7 @@ class Load:
             answer = resolved.answers[payload]
             if isinstance(answer, Found):
                 answer = pick(answer, reference.fragment, f"{payload.scheme} {payload.path}")
-            self._take(trail, reference, answer, merge(state, tree), tree)
+            self._take(trail, reference, answer, state, tree)
         return tree
 
     def _take(self, trail: Trail, reference: Reference, answer: Found | Failure, state: State, tree: dict[str, object]) -> None:

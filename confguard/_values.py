@@ -75,15 +75,6 @@ def closest(name: str, candidates: Iterable[str]) -> str | None:
     return folded[matches[0]] if matches else None
 
 
-def merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
-    """Two trees of values as one; where both have a leaf, ``over`` wins."""
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
 def texts(value: object, *, keys: bool = False) -> Iterator[str | bytes]:
     """Every text in a value as a source or a caller gives it, however deep: what the redactor has to learn of a secret field.
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from confguard._values import closest, merge, pick, texts
+from confguard._values import closest, masked_url, pick, quotes_part, texts
 from confguard.provider import Failure, Found
 
 scalars = st.none() | st.booleans() | st.integers() | st.text()
@@ -89,15 +89,47 @@ def test_closest_names_one_that_was_probably_meant(name: str, candidates: list[s
     assert closest(name, candidates) == expected
 
 
-def test_merge_keeps_both_trees_and_prefers_the_upper() -> None:
-    """Branches are joined, leaves of the upper tree win, and neither tree is changed."""
-    base, over = {"a": {"x": 1, "y": 1}, "b": 1}, {"a": {"y": 2}, "c": 2}
-    assert merge(base, over) == {"a": {"x": 1, "y": 2}, "b": 1, "c": 2}
-    assert (base, over) == ({"a": {"x": 1, "y": 1}, "b": 1}, {"a": {"y": 2}, "c": 2})
-
-
 def test_texts_of_a_value_are_found_at_any_depth() -> None:
     """Strings, bytes, secrets and numbers are all told, in containers that hold themselves too."""
     loop: list[object] = ["a", b"b", {"k": SecretStr("c")}, 12345, None, True]
     loop.append(loop)
     assert sorted(map(str, texts(loop))) == ["12345", "a", "b'b'", "c"]
+
+
+def test_texts_within_json_are_told_too() -> None:
+    """A text that is JSON of a list or an object is told whole, and what is in it; keys only where asked for."""
+    text = '{"a": ["b"]}'
+    assert sorted(map(str, texts(text))) == ["b", text]
+    assert sorted(map(str, texts({"k": "v"}, keys=True))) == ["k", "v"]
+
+
+@pytest.mark.parametrize(
+    ("message", "secret", "expected"),
+    [
+        ("bad hunter2hunter2", "hunter2hunter2", True),
+        ("bad HUNTER2h…", "hunter2hunter2", True),
+        ("bad hunte", "hunter2hunter2", False),
+        ("pin 123 no", "123", True),
+        ("no", "no", False),
+        ("not at db.internal", "postgres://u:pw12345@db.internal/d", False),
+        ("pw12345", "postgres://u:pw12345@db.internal/d", True),
+        ("bad hunter2", b"hunter2", True),
+    ],
+)
+def test_a_message_that_quotes_a_part_of_a_secret_is_known(message: str, secret: str | bytes, expected: bool) -> None:
+    """Six characters in a row give a secret away, or all of a shorter one; scheme and host of a URL do not."""
+    assert quotes_part(message, [secret]) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain", "plain"),
+        ("https://h/x?page=1", "https://h/x?page=**********"),
+        ("postgres://u:p@h/d", "postgres://**********@h/d"),
+        ("[AnyUrl('https://t@h/')]", "[AnyUrl('https://**********@h/')]"),
+    ],
+)
+def test_credentials_of_a_url_are_masked_by_their_place(text: str, expected: str) -> None:
+    """Userinfo and the values of a query are masked, whatever they are."""
+    assert masked_url(text) == expected
