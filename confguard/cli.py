@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib import import_module
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -96,6 +97,7 @@ def check(target: str, timeout: float, form: str, plan: bool) -> NoReturn:
 
 def main() -> NoReturn:
     """Run the command; wrong use of it exits with 64, since 2 means anything to anybody."""
+    _open_what_is_closed()
     try:
         command.main(prog_name="confguard", standalone_mode=False)
     except click.UsageError as exc:
@@ -115,6 +117,14 @@ def main() -> NoReturn:
         )
         sys.exit(70)
     sys.exit(0)
+
+
+def _open_what_is_closed() -> None:
+    """Whoever starts us with a standard stream closed wants nothing of it; neither click nor json can write to None."""
+    streams: Any = sys
+    for name in ("stdout", "stderr"):
+        if getattr(streams, name) is None:
+            setattr(streams, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for the rest of the process
 
 
 def _give_up_output() -> None:
@@ -180,7 +190,7 @@ def _count(number: int, noun: str) -> str:
 def _text(problems: "Sequence[Problem]") -> str:
     from confguard._report import BUDGET, render_text
 
-    return render_text(problems, budget=_UNLIMITED if _is_terminal() else BUDGET, paint=_paint)
+    return render_text(problems, budget=_UNLIMITED if sys.stdout.isatty() else BUDGET, paint=_paint)
 
 
 def _paint(head: str, problem: "Problem") -> str:
@@ -188,12 +198,7 @@ def _paint(head: str, problem: "Problem") -> str:
 
 
 def _colour() -> bool:
-    return _is_terminal() and "NO_COLOR" not in os.environ
-
-
-def _is_terminal() -> bool:
-    stdout: Any = sys.stdout  # None where it was closed by whoever started us
-    return stdout is not None and stdout.isatty()
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def _echo_json(problems: "Sequence[Problem]", settings_classes: Iterable[str], **more: Mapping[str, object]) -> None:
