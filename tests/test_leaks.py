@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import io
 import json
 import logging
@@ -27,7 +28,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import PydanticBaseSettingsSource
+from pydantic_settings import EnvSettingsSource, PydanticBaseSettingsSource
 
 from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, explain, validate
 from confguard._report import render_json, render_text
@@ -278,6 +279,26 @@ def a_source_raises_the_secret(scene: Scene) -> type[BaseSettings]:
 
 
 @breaks("malformed")
+def a_source_opens_a_file_that_the_secret_names(scene: Scene) -> type[BaseSettings]:
+    class Broken(PydanticBaseSettingsSource):
+        def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+            return None, field_name, False
+
+        def __call__(self) -> dict[str, Any]:
+            raise FileNotFoundError(2, "No such file or directory", scene.canary)
+
+    class Settings(Config):
+        password: SecretStr
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (EnvSettingsSource(settings_cls), Broken(settings_cls))
+
+    scene.setenv("PASSWORD", scene.canary)
+    return Settings
+
+
+@breaks("malformed")
 def the_hook_raises_the_secret(scene: Scene) -> type[BaseSettings]:
     class Settings(Config):
         port: int = 1
@@ -510,6 +531,7 @@ def test_no_failure_holds_the_secret(scene: Scene, kind: str, breakage: Breakage
         validate(settings_class, timeout=0.2)
     assert kind in {problem.kind for problem in caught.value.problems}
     assert places_of(scene.canary, caught.value) == []
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 @everything
@@ -579,6 +601,45 @@ def test_a_provider_that_exits_is_a_defect(scene: Scene, capfd: pytest.CaptureFi
         validate(Settings)
     assert [problem.message for problem in caught.value.problems] == ["Store raised SystemExit"]
     assert capfd.readouterr() == ("", "")
+
+
+def test_init_arguments_are_on_no_frame_of_ours(scene: Scene) -> None:
+    """What a caller gave to a plain call that fails is not among the locals of our own frames."""
+
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store])
+        password: SecretStr
+        bad: Annotated[SecretStr, From("store://bad")]
+
+    with pytest.raises(ConfigError) as caught:
+        Settings(password=SecretStr(scene.canary))
+    assert places_of(scene.canary, caught.value) == []
+
+
+def test_a_context_that_outlives_a_load_holds_no_secret(scene: Scene) -> None:
+    """A context that is copied during a load, as a task's is, keeps nothing of what was read or fetched."""
+    contexts: list[contextvars.Context] = []
+
+    def keep(value: str) -> str:
+        contexts.append(contextvars.copy_context())
+        return value
+
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store])
+        password: SecretStr
+        fetched: Annotated[SecretStr, From("store://fetched")]
+        port: Annotated[str, AfterValidator(keep)] = Field("1", validate_default=True)
+
+    scene.setenv("PASSWORD", scene.canary)
+    scene.store.put("fetched", scene.canary)
+    settings = validate(Settings)
+    scene.store.payloads.clear()
+    scene.setenv("PASSWORD", "")
+    holder = ValueError()
+    holder.add_note("")
+    vars(holder)["kept"] = [list(context.values()) for context in contexts]
+    assert places_of(scene.canary, holder) == []
+    assert settings.password.get_secret_value() == scene.canary
 
 
 def test_explained_urls_show_no_credentials(scene: Scene) -> None:

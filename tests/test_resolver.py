@@ -59,6 +59,25 @@ def test_a_provider_that_hangs_costs_its_own_fields_alone(store: Store) -> None:
     hanging.release.set()
 
 
+def test_the_deadline_of_a_load_cuts_its_connections() -> None:
+    """A thread that is blocked on a connection ends with the load, and not with its own time-out."""
+    left, right = socket.socketpair()
+    threads: list[threading.Thread] = []
+
+    class Blocked(Store):
+        def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
+            threads.append(threading.current_thread())
+            deadline.watch(left)
+            left.recv(1)
+            return {}
+
+    assert kinds_of(settings_of({"a": "store://a"}, Blocked()), timeout=0.2)["a"] in ("unavailable", "defect")
+    threads[0].join(5)
+    assert not threads[0].is_alive()
+    left.close()
+    right.close()
+
+
 def test_fetching_threads_are_daemons_and_named(store: Store) -> None:
     """A thread that fetches keeps no interpreter alive and can be told by its name."""
     store.put("a", "x")
