@@ -593,6 +593,26 @@ def test_a_field_of_a_nested_model_may_be_bound(monkeypatch: pytest.MonkeyPatch,
     assert (settings.db.host, settings.db.password.get_secret_value(), settings.cache) == ("h", "p", None)
 
 
+def test_what_was_fetched_joins_the_alias_that_a_source_used(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """Where a source gave a nested model under its second alias, the bound field goes there, and takes nothing's place."""
+
+    class Bound(BaseModel):
+        host: str
+        password: Annotated[SecretStr, From("store://password")]
+
+    class Servers(BaseModel):
+        main: Bound = Field(validation_alias=AliasChoices("first", "second"))
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        servers: Servers
+
+    monkeypatch.setenv("SERVERS", '{"second": {"host": "h"}}')
+    store.put("password", "p")
+    settings = validate(Settings)
+    assert (settings.servers.main.host, settings.servers.main.password.get_secret_value()) == ("h", "p")
+
+
 def test_an_optional_model_that_nothing_fills_stays_away(store: Store) -> None:
     """A binding inside of a model that is None by default is not fetched for its own sake."""
 
