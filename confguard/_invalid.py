@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from confguard._load import Load
 from confguard._problem import Origin, Problem
 from confguard._redaction import redactor
+from confguard._report import place_of
 from confguard._schema import Node, Trail
 from confguard._sources import Raised
 from confguard._values import quotes_part, texts
@@ -176,9 +177,7 @@ def _short(given: object) -> str:
 
 def faulty_code(exc: BaseException) -> Problem:
     """The problem of an exception from the user's own code: where it was raised, and nothing that it says."""
-    place, at = "", exc.__traceback__
-    while at is not None:
-        place, at = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}", at.tb_next
+    place = place_of(exc)
     message = f"loading raised {type(exc).__qualname__} at {place}"
     message = redactor.redact(message)
     if Path(place).parent == Path(__file__).parent:

@@ -97,6 +97,16 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def place_of(exc: BaseException) -> str:
+    """File and line that an exception was raised at; of a module that cannot be read, those of the fault in it."""
+    if isinstance(exc, SyntaxError):
+        return f"{exc.filename}:{exc.lineno}"
+    place, at = "", exc.__traceback__
+    while at is not None:
+        place, at = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}", at.tb_next
+    return place
+
+
 def _groups(problems: Sequence[Problem]) -> list[list[Problem]]:
     """The problems, with those together that a store made of one cause: a login that failed, say, for each of its fields."""
     groups: dict[object, list[Problem]] = {}

@@ -16,10 +16,11 @@ from pydantic_settings import PydanticBaseSettingsSource
 from confguard._explain import known
 from confguard._invalid import faulty_code, invalid, unreadable_files
 from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load
+from confguard._places import Places
 from confguard._problem import Problem
 from confguard._redaction import redactor
 from confguard._report import printable
-from confguard._sources import Raised, Source, attempt
+from confguard._sources import Fault, Raised, Source, attempt
 from confguard.exceptions import ConfigError
 from confguard.provider import Provider
 
@@ -135,7 +136,7 @@ def _customised(hook: Hook, load: Load, settings_cls: type, *args: Source, **kwa
     made = attempt(lambda: hook(settings_cls, *args, **kwargs))
     if not isinstance(made, Raised):
         return tuple(made)
-    load.problems.append(Problem(made.kind, "", f"settings_customise_sources: {made.message}"))
+    load.readings.faults.append(Fault(Places(None, "settings_customise_sources"), "", made))
     return (*args, *kwargs.values())
 
 

@@ -111,8 +111,10 @@ def main() -> NoReturn:
         _give_up_output()
         sys.exit(EX_IOERR)
     except Exception as exc:  # noqa: BLE001 - a traceback's text may hold a value
+        from confguard._report import place_of
+
         click.echo(
-            f"Error: {type(exc).__qualname__} at {_place(exc)}. This is a fault of confguard-settings; please report it.",
+            f"Error: {type(exc).__qualname__} at {place_of(exc)}. This is a fault of confguard-settings; please report it.",
             err=True,
         )
         sys.exit(70)
@@ -130,15 +132,6 @@ def _open_what_is_closed() -> None:
 def _give_up_output() -> None:
     """Let the interpreter end without trying once more to write what cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _place(exc: BaseException) -> str:
-    if isinstance(exc, SyntaxError):
-        return f"{exc.filename}:{exc.lineno}"
-    place, at = "", exc.__traceback__
-    while at is not None:
-        place, at = f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}", at.tb_next
-    return place
 
 
 def _plan(settings_class: "type[BaseSettings]", form: str) -> NoReturn:
@@ -260,6 +253,7 @@ def _import_class(target: str) -> "type[BaseSettings]":
 
 def _import_module(name: str) -> Any:
     """Import the user's module; what it raises is told by type and place, since its text may hold a secret."""
+    from confguard._report import place_of
     from confguard.exceptions import ConfigError
 
     try:
@@ -271,7 +265,7 @@ def _import_module(name: str) -> Any:
             raise click.UsageError(f"there is no module {name!r} here or on sys.path") from None
         failure = f"{name} needs the module {exc.name!r}, which is not installed"
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - told as theirs
-        failure = f"importing {name} raised {type(exc).__qualname__} at {_place(exc)}"
+        failure = f"importing {name} raised {type(exc).__qualname__} at {place_of(exc)}"
     click.echo(f"Error: {failure}", err=True)
     sys.exit(70)
 

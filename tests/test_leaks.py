@@ -310,6 +310,19 @@ def the_hook_raises_the_secret(scene: Scene) -> type[BaseSettings]:
     return Settings
 
 
+@breaks("malformed")
+def the_hook_opens_a_file_that_the_secret_names(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr
+
+        @classmethod
+        def settings_customise_sources(cls, *args: Any, **kwargs: Any) -> Any:
+            raise FileNotFoundError(2, "No such file or directory", scene.canary)
+
+    scene.setenv("PASSWORD", scene.canary)
+    return Settings
+
+
 def _bound(scene: Scene, reference: str) -> type[BaseSettings]:
     class Settings(Config):
         model_config = SettingsConfigDict(providers=[scene.store, Hanging()])
