@@ -106,13 +106,13 @@ def main() -> NoReturn:
     except click.Abort:
         click.echo("interrupted", err=True)
         sys.exit(130)
-    except OSError as exc:
-        click.echo(f"Error: the report cannot be written: {exc.strerror}", err=True)
-        _give_up_output()
-        sys.exit(EX_IOERR)
     except Exception as exc:  # noqa: BLE001 - a traceback's text may hold a value
         from confguard._report import place_of
 
+        if isinstance(exc, OSError) and exc.filename is None:  # of a stream; one of a file would name it
+            click.echo(f"Error: the report cannot be written: {exc.strerror}", err=True)
+            _give_up_output()
+            sys.exit(EX_IOERR)
         click.echo(
             f"Error: {type(exc).__qualname__} at {place_of(exc)}. This is a fault of confguard-settings; please report it.",
             err=True,
