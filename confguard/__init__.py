@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from confguard._version import __version__
 
 if TYPE_CHECKING:
-    from confguard._bindings import From
+    from confguard._bindings import From, FromEach, Required, When, rule
     from confguard._explain import Explained, explain
     from confguard._problem import Origin, Problem
     from confguard._settings import BaseSettings, SettingsConfigDict, validate
@@ -16,11 +16,15 @@ __all__ = [
     "ConfigError",
     "Explained",
     "From",
+    "FromEach",
     "Origin",
     "Problem",
+    "Required",
     "SettingsConfigDict",
+    "When",
     "__version__",
     "explain",
+    "rule",
     "validate",
 ]
 
@@ -30,10 +34,14 @@ _HOMES = {
     "ConfigError": "exceptions",
     "Explained": "_explain",
     "From": "_bindings",
+    "FromEach": "_bindings",
     "Origin": "_problem",
     "Problem": "_problem",
+    "Required": "_bindings",
     "SettingsConfigDict": "_settings",
+    "When": "_bindings",
     "explain": "_explain",
+    "rule": "_bindings",
     "validate": "_settings",
 }
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
+from confguard._classes import schema_of
 from confguard._problem import Origin
 from confguard._redaction import redactor
-from confguard._schema import schema_of
 from confguard._values import masked_url
 
 

@@ -41,15 +41,21 @@ _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,40}|[a-z_][a-z0-9_]{0,40}")
 _NO_FIELD = "take it out, or set extra='ignore' in model_config"
 
 
-def invalid(error: ValidationError, load: Load) -> Iterator[Problem]:
-    """What pydantic refused, without what has been told already: a field that could not be fetched is not missing as well."""
+def invalid(error: ValidationError, load: Load, above: tuple[str, ...] | None = None) -> Iterator[Problem]:
+    """What pydantic refused, without what has been told already: a field that could not be fetched is not missing as well.
+
+    Args:
+        error: What pydantic raised.
+        load: The load.
+        above: The fields that lead to the model that was validated; None where it was the settings class as a whole.
+    """
     config = load.settings_class.model_config
-    if error.title != (config.get("title") or load.settings_class.__name__):
+    if above is None and error.title != (config.get("title") or load.settings_class.__name__):
         yield _of_another(error, load)
         return
     told: set[str] = set()
     for details in error.errors(include_url=False):
-        trail, rest = _locate(load, details["loc"])
+        trail, rest = _locate(load, (*(above or ()), *details["loc"]))
         if details["type"] == "missing" and not rest:
             yield from _missing(load, trail, told)
         elif details["type"] == "extra_forbidden":

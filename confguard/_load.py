@@ -1,7 +1,5 @@
 """One load of one settings class: what its sources gave, what had to be fetched, where each value came from, what is wrong."""
 
-import json
-import re
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,27 +8,25 @@ from typing import Any
 
 from pydantic_settings import BaseSettings
 
+from confguard._classes import schema_of
+from confguard._deciding import Deciders
+from confguard._fetch import Together, Want
 from confguard._origins import Origins
 from confguard._places import Places, source_name
-from confguard._plan import make_plan, payload_of
-from confguard._problem import Origin, Problem
+from confguard._problem import Problem
 from confguard._redaction import redactor
-from confguard._reference import Reference
-from confguard._resolver import resolve
-from confguard._schema import Node, Schema, Trail, schema_of
+from confguard._schema import Schema, Trail
 from confguard._sources import Fault, Readings, Source, State, Watched
-from confguard._state import ABSENT, find, place, present
-from confguard._values import pick, texts
-from confguard.provider import Failure, Found, Provider
-
-# From how many characters on the value of a variable that no field takes may be a secret; "true" and "info" are none.
-_STRAY = 8
+from confguard._state import STRAY, find, present
+from confguard._values import texts
+from confguard.provider import Provider
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds until a load gives up on what has not answered."""
 
-# Up to the last "@": a password that is not escaped as it should be is one all the same.
-_URL_PASSWORD = re.compile(r"://([^:/?#\s@]*):(\S+)@")
+
+class StopLoad(BaseException):
+    """Ends a load behind its sources, where only some fields are wanted; no exception that user code would catch."""
 
 
 class Load:
@@ -38,25 +34,42 @@ class Load:
 
     Attributes:
         schema: The fields of the class.
+        only: The paths of the fields that are wanted, with what is in them; empty where all are.
         faults: By field path, why a field has no value that could be validated.
         problems: What concerns no field that could be named, and warnings.
         origins: By field path, where each value came from.
-        places: The sources that were looked into, in their order.
+        deciders: The values of the fields that decide others.
+        undecided: By field path, the fields without which it is not known what this one is bound to.
+        wants: By field path, what was asked of stores, and the answers; values are forgotten with the rest.
+        unbound: By field path, the condition of its binding, where that does not hold.
+        fetched: What was fetched, as a tree to merge below what the sources gave.
         ran: Whether our source was asked at all.
     """
 
-    def __init__(self, settings_class: type[BaseSettings], timeout: float = DEFAULT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        settings_class: type[BaseSettings],
+        timeout: float = DEFAULT_TIMEOUT,
+        only: Collection[str] = (),
+        together: Together | None = None,
+    ) -> None:
         self.settings_class = settings_class
         self.schema: Schema = schema_of(settings_class)
-        self.timeout = timeout
+        self.only = frozenset(only)
         self.readings = Readings()
         self.faults: dict[str, Problem] = {}
         self.problems: list[Problem] = list(self.schema.mistakes)
         self.origins = Origins(self.schema)
+        self.deciders = Deciders(settings_class, self.schema)
+        self.undecided: dict[str, tuple[str, ...]] = {}
+        self.wants: dict[str, Want] = {}
+        self.unbound: dict[str, str] = {}
+        self.fetched: dict[str, Any] = {}
         self.ran = False
-        self._state: State = {}
-        self._fetched: list[str | bytes] = []
-        self._handled: set[type] = set()
+        self.together = together or Together(timeout)
+        self.state: dict[str, Any] = {}
+        self.texts: list[str | bytes] = []
+        self.handled: set[type] = set()
 
     @property
     def places(self) -> list[Places]:
@@ -67,67 +80,75 @@ class Load:
         """The user's sources, watched."""
         return tuple(Watched(source, self.readings) for source in sources)
 
-    def complete(self, state: State, other_states: Mapping[str, State] | None = None) -> dict[str, Any]:
-        """Fetch what the sources left out; called as the last of them.
-
-        Args:
-            state: What the sources gave, merged.
-            other_states: The same by source's class name: sources that pydantic-settings put in by itself stand only here.
-                None where nobody will ask for origins.
-
-        Returns:
-            The fetched values, as a tree to merge below the state.
-        """
-        self.ran = True
-        self._state = state
-        self._learn(state)
-        for fault in self.readings.faults:
-            self._add_fault(fault)
-        if other_states is not None:
-            self._note_origins(other_states)
-        wanted = [trail for trail in self.schema.bound if self._is_wanted(trail, state)]
-        for trail in wanted:
-            self._handled.update(node.model for node in trail if node.model is not None)
-        return self._fetch(wanted, state) if wanted else {}
-
     def owns(self, settings_class: type) -> bool:
         """Whether this load fetched for a settings class that is nested in its own."""
-        return settings_class in self._handled
+        return settings_class in self.handled
+
+    def wanted(self, path: str) -> bool:
+        """Whether a field is wanted, or holds one that is."""
+        return not self.only or any(f"{path}.".startswith(f"{name}.") or name.startswith(f"{path}.") for name in self.only)
+
+    def wanted_whole(self, path: str) -> bool:
+        """Whether a field is wanted with all that is in it."""
+        return not self.only or any(f"{path}.".startswith(f"{name}.") for name in self.only)
 
     def given(self, trail: Trail) -> object:
         """What the sources gave for a field, or `ABSENT`."""
-        return find(self._state, trail)
+        return find(self.state, trail)
 
     def secrets(self) -> Iterator[str | bytes]:
         """Every text at hand that may be a secret: of secret fields and their defaults, and of variables that no field takes."""
-        yield from self._fetched
+        yield from self.texts
         for trail in self.schema.leaves:
             if trail[-1].secret:
                 yield from texts(trail[-1].default)
-        for trail, value in present(self._state, self.schema):
+        for trail, value in present(self.state, self.schema):
             if trail[-1].secret:
                 yield from texts(value, keys=True)
         declared = {key[0] for node in self.schema.nodes for key in node.keys}
-        strays = (value for key, value in self._state.items() if key not in declared)
-        yield from (text for value in strays for text in texts(value) if len(text) >= _STRAY)
+        strays = (value for key, value in self.state.items() if key not in declared)
+        yield from (text for value in strays for text in texts(value) if len(text) >= STRAY)
 
     def forget(self) -> None:
         """Let go of every value. A copied context can keep a load alive."""
         self.readings.clear()
-        self._state = {}
-        self._fetched.clear()
+        self.state, self.fetched = {}, {}
+        self.texts.clear()
+        self.deciders.forget()
+        for want in self.wants.values():
+            want.forget()
 
     def failed(self, path: str) -> bool:
         """Whether it is known already why a field, the model around it or one within it has no good value."""
-        told = (*self.faults, *(mistake.field for mistake in self.schema.mistakes))
+        told = (*self.faults, *self.undecided, *(mistake.field for mistake in self.schema.mistakes))
         return any(path == fault or path.startswith(f"{fault}.") or fault.startswith(f"{path}.") for fault in told)
 
     def all_problems(self) -> Iterator[Problem]:
         """Everything that is wrong, each told to be of this class."""
-        for problem in (*self.faults.values(), *self.problems):
-            yield replace(problem, settings_class=problem.settings_class or self.schema.name)
+        told = [problem for problem in (*self.faults.values(), *self.problems) if not problem.field or self.wanted(problem.field)]
+        wrong = {problem.field for problem in told}
+        for path, names in self.undecided.items():
+            if not wrong.intersection(names):
+                decides = "decides what it is bound to and" if len(names) == 1 else "decide what it is bound to and"
+                told.append(Problem("missing", path, f"{', '.join(names)} {decides} cannot be known before the whole class is"))
+        for problem in told:
+            hanging = [path for path, names in self.undecided.items() if problem.field in names]
+            note = f"without it {', '.join(hanging)} cannot be looked for" if hanging else ""
+            message = "; ".join(text for text in (problem.message, note) if text)
+            yield replace(problem, message=message, settings_class=problem.settings_class or self.schema.name)
 
-    def _add_fault(self, fault: Fault) -> None:
+    def looked_in(self, trail: Trail) -> tuple[str, ...]:
+        """Every place in which a value of a field was looked for, in order."""
+        places = [text for places in self.places for text in places.looked_in(trail)]
+        node = trail[-1]
+        if node.path in self.unbound:
+            return (*places, f"no store, since it is only bound when {self.unbound[node.path]}")
+        asked = self.wants[node.path].references if node.path in self.wants else ()
+        written = [choice.text for choice in node.binding.choices] if node.binding is not None else []
+        return (*places, *(map(str, asked) if asked else written))
+
+    def add_fault(self, fault: Fault) -> None:
+        """Note why a source, or a field of one, could not be read."""
         if not fault.field:
             message = fault.places.not_a_directory() or fault.raised.message
             self.problems.append(Problem(fault.raised.kind, "", redactor.redact(f"{fault.places.label}: {message}")))
@@ -139,96 +160,24 @@ class Load:
         tip = 'a list is written ["a", "b"], an object {"a": 1}' if trail[-1].is_json and "JSON" in message else None
         self.faults[path] = Problem(fault.raised.kind, path, message, tip=tip, origin=fault.places.origin(trail))
 
-    def _learn(self, state: State) -> None:
-        """Tell the redactor every secret that a source gave, before anything can be said of it."""
-        for trail, value in present(state, self.schema):
-            if trail[-1].secret:
-                for text in texts(value):
-                    redactor.learn(text, trail[-1].path)
-            if ("@" in value and "://" in value) if isinstance(value, str) else isinstance(value, Collection):
-                self._learn_passwords(value, trail[-1].path)
-
-    def _learn_passwords(self, value: object, path: str) -> None:
-        """Tell the redactor the passwords of URLs, which fields of any type may carry."""
-        for text in texts(value):
-            for user, password in _URL_PASSWORD.findall(text) if isinstance(text, str) else ():
-                if password != user:  # "postgres:postgres" would redact every word "postgres"
-                    redactor.learn(password, path)
-
-    def _note_origins(self, other_states: Mapping[str, State]) -> None:
+    def note_origins(self, given: Mapping[str, State]) -> None:
+        """Note which source gave what; of those that were not read through a proxy the class's name is all that is known."""
         read = {source_name(places.source) for places in self.places}
-        unread = ((Places(None, name), given) for name, given in other_states.items() if name not in read)
-        for places, given in (*unread, *self.readings.states):
-            self.origins.note(places, given)
+        unread = ((Places(None, name), state) for name, state in given.items() if name not in read)
+        for places, state in (*unread, *self.readings.states):
+            self.origins.note(places, state)
 
-    def _is_wanted(self, trail: Trail, state: State) -> bool:
-        """Whether a bound field needs to be fetched: no source has it, and the models around it will be there."""
-        if self.failed(trail[-1].path) or find(state, trail) is not ABSENT:
-            return False
-        return all(
-            node.required or find(state, trail[: at + 1]) is not ABSENT or self._stands_by_bindings(node)
-            for at, node in enumerate(trail[:-1])
-        )
+    def refuse_empty(self, trail: Trail) -> None:
+        """Note that a secret is empty where it must not be."""
+        path = trail[-1].path
+        tip = "set it, or take it out of there; a field that may be empty says Field(min_length=0)"
+        self.faults.setdefault(path, Problem("invalid", path, "is empty", tip=tip, origin=self.origins.get(path)))
 
-    def _stands_by_bindings(self, node: Node) -> bool:
-        """Whether a model that nothing else fills, and that has a default, can be made of its bindings alone."""
-        below = [trail[-1] for trail in self.schema.leaves if trail[-1].path.startswith(f"{node.path}.")]
-        return not node.optional and all(leaf.reference is not None for leaf in below if leaf.required)
-
-    def _fetch(self, wanted: Sequence[Trail], state: State) -> dict[str, Any]:
-        plan = make_plan(wanted)
-        resolved = resolve(plan, self._configured(), self.timeout)
-        for scheme, sentence in resolved.warnings:
-            self.problems.append(Problem("degraded", "", redactor.redact(f"{scheme}: {sentence}"), severity="warning"))
-        tree: dict[str, object] = {}
-        for trail, reference in plan.wanted:
-            payload = payload_of(reference)
-            answer = resolved.answers[payload]
-            if isinstance(answer, Found):
-                answer = pick(answer, reference.fragment, f"{payload.scheme} {payload.path}")
-            self._take(trail, reference, answer, state, tree)
-        return tree
-
-    def _take(self, trail: Trail, reference: Reference, answer: Found | Failure, state: State, tree: dict[str, object]) -> None:
-        """Put what was found where pydantic will look for it, or note why there is nothing."""
-        node = trail[-1]
-        origin = Origin(reference.scheme, str(reference).partition("://")[2])
-        if isinstance(answer, Found):
-            if node.secret:
-                self._fetched += texts(answer.value)
-                for text in texts(answer.value):
-                    redactor.learn(text, node.path)
-            self.origins.note_fetched(node.path, replace(origin, version=answer.version))
-            place(tree, state, trail, _decoded(answer.value) if node.is_json else answer.value)
-        elif answer.kind != "missing" or node.required:
-            self.faults[node.path] = Problem(
-                answer.kind,
-                node.path,
-                redactor.redact(answer.message),
-                tip=answer.tip and redactor.redact(answer.tip),
-                origin=origin,
-                looked_in=self.looked_in(trail) if answer.kind == "missing" else (),
-                retry_after=answer.retry_after,
-                request_id=answer.request_id and redactor.redact(answer.request_id),
-            )
-
-    def looked_in(self, trail: Trail) -> tuple[str, ...]:
-        """Every place in which a value of a field was looked for, in order."""
-        places = [text for places in self.places for text in places.looked_in(trail)]
-        return (*places, str(trail[-1].reference)) if trail[-1].reference else tuple(places)
-
-    def _configured(self) -> Sequence[Provider]:
+    @property
+    def configured(self) -> Sequence[Provider]:
+        """The providers given in the class's code."""
         configured: Sequence[Provider] = self.settings_class.model_config.get("providers", ())  # type: ignore[assignment]
         return configured
-
-
-def _decoded(value: str | bytes) -> object:
-    """A payload for a field that holds a structure; what is no JSON is left for pydantic to refuse."""
-    try:
-        decoded: object = json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-    return decoded
 
 
 _active: ContextVar[Load | None] = ContextVar("confguard_load", default=None)
@@ -247,7 +196,7 @@ def owned_by_outer_load(settings_class: type[BaseSettings]) -> bool:
 
 
 @contextmanager
-def loading(load: Load) -> Generator[None]:
+def loading(load: Load | None) -> Generator[None]:
     """Make a load the one under way."""
     token = _active.set(load)
     try:

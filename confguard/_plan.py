@@ -1,34 +1,52 @@
 """The plan: which references have to be fetched, each payload once, grouped by scheme. Pure data, made without a network."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from confguard._reference import Reference
-from confguard._schema import Trail
+from confguard._reference import Reference, Template
+from confguard._schema import Schema
+
+DECODE = "decode"
+"""The parameter that belongs to the core: how the value's text is to be read. Providers never see it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What has to be fetched.
+class Line:
+    """A payload that may have to be fetched.
 
     Attributes:
-        wanted: The bound fields without a value, and what each is bound to.
-        payloads: By scheme, the references that providers are asked for: no fragments, none twice.
+        payload: What the provider is asked for, as it is written in code.
+        reference: The same, good for asking where no field's value has to be filled in.
+        fields: The paths of the fields that are bound to it.
+        note: When it is asked for, where that depends on something: a condition, or another reference that comes first.
     """
 
-    wanted: tuple[tuple[Trail, Reference], ...]
-    payloads: Mapping[str, tuple[Reference, ...]]
+    payload: str
+    reference: Reference
+    fields: tuple[str, ...]
+    note: str = ""
 
 
-def make_plan(trails: Iterable[Trail]) -> Plan:
-    """The plan for these bound fields; two that differ in their fragments alone share a payload."""
-    wanted = tuple((trail, reference) for trail in trails if (reference := trail[-1].reference) is not None)
-    by_scheme: dict[str, dict[Reference, None]] = {}
-    for _, reference in wanted:
-        by_scheme.setdefault(reference.scheme, {})[payload_of(reference)] = None
-    return Plan(wanted, {scheme: tuple(references) for scheme, references in by_scheme.items()})
+def make_plan(schema: Schema) -> Mapping[str, tuple[Line, ...]]:
+    """By scheme, everything that a load may have to fetch, each payload once; where a source has the value, it is not."""
+    lines: dict[str, dict[tuple[str, str], Line]] = {}
+    for trail in schema.bound:
+        binding = trail[-1].binding
+        for at, choice in enumerate(binding.choices if binding is not None else ()):
+            payload = _payload_text(choice)
+            first = binding is None or binding.each is not None or at == 0
+            notes = [f"when {binding.when}"] if binding is not None and binding.when is not None else []
+            note = ", ".join([*notes, *([] if first else ["where the one before is missing"])])
+            known = lines.setdefault(choice.rest.scheme, {})
+            line = known.get((payload, note), Line(payload, payload_of(choice.rest), (), note))
+            known[payload, note] = replace(line, fields=tuple(dict.fromkeys((*line.fields, trail[-1].path))))
+    return {scheme: tuple(known.values()) for scheme, known in lines.items()}
+
+
+def _payload_text(choice: Template) -> str:
+    return str(replace(choice, rest=payload_of(choice.rest)))
 
 
 def payload_of(reference: Reference) -> Reference:
-    """What a provider is asked for to get at a reference."""
-    return replace(reference, fragment="")
+    """What a provider is asked for to get at a reference; two that differ in fragment and decoding alone share a payload."""
+    return replace(reference, params=tuple(pair for pair in reference.params if pair[0] != DECODE), fragment="")

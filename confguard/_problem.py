@@ -10,6 +10,7 @@ Kind = (
     FailureKind
     | Literal[
         "invalid",  # a value is there, and pydantic refuses it
+        "rule",  # a rule of the class is broken
         "mistake",  # the settings class itself is wrong
         "degraded",  # it works, and not as it should
     ]
@@ -26,6 +27,7 @@ _ORDER: tuple[Kind, ...] = (
     "malformed",
     "missing",
     "invalid",
+    "rule",
     "unavailable",
     "throttled",
     "degraded",

@@ -7,14 +7,18 @@ and reads ``+`` as a space. An ARN or a Kubernetes name goes through this splitt
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote_to_bytes
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _BAD_POINTER = re.compile(r"~(?![01])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_BRACE = re.compile(r"\{\{|\}\}|\{|\}")
+_BRACE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|\{|\}")
+_NAME = re.compile(r"\{([^{}]*)\}")
+_FIELD = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
+_FILLING = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
 # What may stand unescaped in each part when a reference is written out; "%" and what would end the part may not.
 _PATH_SAFE = "/:@!$&'()*+,;=[]|^~ <>\"`\\"
@@ -77,19 +81,70 @@ def parse_reference(text: str) -> Reference:
     return Reference(scheme, path, _params(raw_params), _pointer(_decode(raw_fragment)))
 
 
-def unescape_braces(text: str) -> str:
-    """Turn the doubled braces of a reference in code into literal ones.
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A reference as it is written in code, in whose path other fields' values may stand.
 
-    Raises:
-        InvalidReferenceError: A brace stands alone.
+    Attributes:
+        text: As it was written.
+        pieces: The path, decoded: literal text and names of fields in turn, literal text first and last.
+        rest: The reference, whose path is only good where nothing has to be filled in.
     """
 
-    def single(match: re.Match[str]) -> str:
-        if len(match[0]) == 1:
-            raise InvalidReferenceError("a literal brace is written twice: '{{' or '}}'")
-        return match[0][0]
+    text: str
+    pieces: tuple[str, ...]
+    rest: Reference
 
-    return _BRACE.sub(single, text)
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields whose values it needs."""
+        return self.pieces[1::2]
+
+    def fill(self, values: Mapping[str, str]) -> Reference:
+        """The reference with these values in it.
+
+        Raises:
+            InvalidReferenceError: A value is not made of letters, digits, ``_``, ``.`` and ``-``, or makes a ``.`` or ``..``
+                segment. The message names the field and not the value.
+        """
+        if not self.names:
+            return self.rest
+        bad = next((name for name in self.names if not _FILLING.match(values[name])), None)
+        if bad is not None:
+            raise InvalidReferenceError(f"the value of {bad} has other characters than A-Z, a-z, 0-9, '_', '.' and '-'")
+        path = "".join(values[piece] if at % 2 else piece for at, piece in enumerate(self.pieces))
+        _check_segments(path)
+        return replace(self.rest, path=path)
+
+    def __str__(self) -> str:
+        path = "".join(f"{{{piece}}}" if at % 2 else _escape(piece, _PATH_SAFE) for at, piece in enumerate(self.pieces))
+        return str(replace(self.rest, path="")).replace("://", f"://{path}", 1)
+
+
+def parse_template(text: str) -> Template:
+    """Split a reference in code: ``{name}`` in its path stands for a field's value, a literal brace is written twice.
+
+    Raises:
+        InvalidReferenceError: As `parse_reference`; or a brace stands alone, or a name stands elsewhere than in the path.
+    """
+    raw = _BRACE.sub(_escaped_brace, text)
+    scheme, separator, behind = raw.partition("://")
+    path, _, _ = behind.partition("#")[0].partition("?")
+    elsewhere = scheme + behind[len(path) :] if separator else raw
+    if _NAME.search(elsewhere):
+        raise InvalidReferenceError("a field's {name} can only stand in the path; a literal brace is written twice")
+    pieces = tuple(piece if at % 2 else _decode(piece) for at, piece in enumerate(_NAME.split(path)))
+    if not all(_FIELD.match(name) for name in pieces[1::2]):
+        raise InvalidReferenceError("what stands in braces must be the name of a field; a literal brace is written twice")
+    return Template(text, pieces, parse_reference(_NAME.sub("x", raw)))
+
+
+def _escaped_brace(match: re.Match[str]) -> str:
+    """A doubled brace as a percent-escape, which is literal; a name in braces as it stands."""
+    found = match[0]
+    if len(found) == 1:
+        raise InvalidReferenceError("a literal brace is written twice: '{{' or '}}'")
+    return {"{{": "%7B", "}}": "%7D"}.get(found, found)
 
 
 def _decode(part: str) -> str:

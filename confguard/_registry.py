@@ -3,21 +3,38 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from confguard._reference import Reference
 from confguard._values import closest
 from confguard.provider import Failure, Provider
 
+if TYPE_CHECKING:
+    from importlib import metadata
+
 DISTRIBUTION = "confguard-settings"
+
+
+GROUP = "confguard.providers"
+"""The group of entry points in which others register a provider, each under the name of its scheme."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a provider of ours is, and the extra that brings its SDK."""
+    """Where a provider of ours is, and the extra that brings its SDK.
+
+    Attributes:
+        module: The module that holds it.
+        name: What it is called there.
+        sdk: The module of its SDK; ``""`` where it needs none.
+        extra: The extra that brings the SDK.
+    """
 
     module: str
     name: str
-    extra: str
+    sdk: str = ""
+    extra: str = ""
 
     @property
     def install(self) -> str:
@@ -25,20 +42,78 @@ class Entry:
         return f"pip install '{DISTRIBUTION}[{self.extra}]'"
 
 
-_VAULT = Entry("confguard_vault", "Vault", "vault")
+_VAULT = Entry("confguard_vault", "Vault", "hvac", "vault")
 BUILTIN: Mapping[str, Entry] = {"vault": _VAULT, "openbao": _VAULT}
 
 
-def find_provider(scheme: str, configured: Sequence[Provider]) -> Provider | None:
-    """The provider of a scheme: the one given in code, else a new one of ours; None where there is none."""
-    for provider in configured:
+def find_provider(scheme: str, configured: Sequence[Provider], made: Sequence[Provider] = ()) -> Provider | Failure:
+    """The provider of a scheme: the one given in code, else a new one of ours, else one that is registered by an entry point.
+
+    Args:
+        scheme: The scheme.
+        configured: Providers given in code.
+        made: Providers that were made before, of which one may serve this scheme too.
+
+    Returns:
+        The provider; or why there is none, ``unconfigured``: nobody serves the scheme, two do, or the SDK is not installed.
+    """
+    claims = [provider for provider in configured if scheme in provider.schemes]
+    if len(claims) > 1:
+        return _two_claims(scheme, [type(provider).__qualname__ for provider in claims], "keep one of them in model_config")
+    if claims:
+        return claims[0]
+    for provider in made:
         if scheme in provider.schemes:
             return provider
-    entry = BUILTIN.get(scheme)
-    if entry is None:
-        return None
+    return _of_ours(scheme, BUILTIN[scheme]) if scheme in BUILTIN else _registered(scheme)
+
+
+def claims_on_ours(scheme: str) -> Failure | None:
+    """Who else claims a scheme of ours by an entry point, which is never loaded."""
+    others = _entry_points(scheme) if scheme in BUILTIN else []
+    return _two_claims(scheme, [DISTRIBUTION, *map(_owner, others)], "uninstall the other") if others else None
+
+
+def _of_ours(scheme: str, entry: Entry) -> Provider | Failure:
+    if entry.sdk and find_spec(entry.sdk) is None:
+        return sdk_missing(scheme, entry.sdk)
     made: Provider = getattr(import_module(entry.module), entry.name)()
     return made
+
+
+def _registered(scheme: str) -> Provider | Failure:
+    entries = _entry_points(scheme)
+    if len(entries) > 1:
+        return _two_claims(scheme, [_owner(entry) for entry in entries], "uninstall one of them")
+    if not entries:
+        return _unknown(scheme)
+    try:
+        made: Provider = entries[0].load()()
+    except Exception as exc:  # noqa: BLE001 - told with its type; its text may hold anything
+        name = type(exc).__qualname__
+    else:
+        return made
+    return Failure("defect", f"the provider of {scheme}:// from {_owner(entries[0])} cannot be made: {name}")
+
+
+def _entry_points(scheme: str) -> "list[metadata.EntryPoint]":
+    from importlib import metadata  # which most loads never need
+
+    return list({entry.value: entry for entry in metadata.entry_points(group=GROUP, name=scheme)}.values())
+
+
+def _owner(entry: "metadata.EntryPoint") -> str:
+    return f"{entry.dist.name} ({entry.value})" if entry.dist is not None else entry.value
+
+
+def _two_claims(scheme: str, claims: Sequence[str], tip: str) -> Failure:
+    return Failure("unconfigured", f"{scheme}:// is claimed twice: by {' and by '.join(claims)}", tip=tip)
+
+
+def _unknown(scheme: str) -> Failure:
+    meant = closest(scheme, BUILTIN)
+    tip = f"did you mean {meant}://?" if meant else f"known are {', '.join(f'{name}://' for name in sorted(BUILTIN))}"
+    return Failure("unconfigured", f"no provider for {scheme}://", tip=tip)
 
 
 def sdk_missing(scheme: str, module: str | None) -> Failure:
@@ -48,12 +123,8 @@ def sdk_missing(scheme: str, module: str | None) -> Failure:
     return Failure("unconfigured", f"{scheme}:// needs the module {module or 'of its SDK'}, which is not installed", tip=tip)
 
 
-def cannot_ask(provider: Provider | None, reference: Reference) -> Failure | None:
-    """Why a reference can be asked of nobody, as far as that is known without asking: its scheme, or a parameter of it."""
-    if provider is None:
-        meant = closest(reference.scheme, BUILTIN)
-        tip = f"did you mean {meant}://?" if meant else f"known are {', '.join(f'{name}://' for name in sorted(BUILTIN))}"
-        return Failure("unconfigured", f"no provider for {reference.scheme}://", tip=tip)
+def cannot_ask(provider: Provider, reference: Reference) -> Failure | None:
+    """Why a provider cannot be asked for a reference, as far as that is known without asking: a parameter of it."""
     known: Collection[str] = getattr(provider, "parameters", ())
     for name, _ in reference.params:
         if name not in known:

@@ -14,7 +14,7 @@ BUDGET = 2000
 
 _WORDS: dict[Kind, str] = {
     "mistake": "mistake in the class",
-    "defect": "defect",
+    "rule": "rule broken",
 }
 
 

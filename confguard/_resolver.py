@@ -3,10 +3,10 @@
 import queue
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 
-from confguard._plan import Plan
 from confguard._quiet import THREAD_PREFIX, quiet
 from confguard._reference import Reference
 from confguard._registry import cannot_ask, find_provider, sdk_missing
@@ -19,15 +19,48 @@ _GRACE = 0.1, 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
-    """What came of a plan.
+class Ask:
+    """One payload that is wanted of one settings class.
 
     Attributes:
-        answers: For every reference that was asked for, its payload or why there is none.
+        reference: The payload, without fragment.
+        configured: The providers given in the class's code, asked before ours.
+    """
+
+    reference: Reference
+    configured: Sequence[Provider]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What one provider is doing.
+
+    Attributes:
+        scheme: The scheme that it serves.
+        count: How many payloads it was asked for.
+        seconds: How long it took; None while it is at it.
+        failed: How many of them it could not give.
+    """
+
+    scheme: str
+    count: int
+    seconds: float | None = None
+    failed: int = 0
+
+
+Watcher = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What came of asking.
+
+    Attributes:
+        answers: For each ask, in their order, its payload or why there is none.
         warnings: Scheme and sentence of what providers say about the way they are set up.
     """
 
-    answers: Mapping[Reference, Answer]
+    answers: Sequence[Answer]
     warnings: tuple[tuple[str, str], ...] = ()
 
 
@@ -37,28 +70,28 @@ class _Batch:
 
     provider: Provider
     scheme: str
-    references: list[Reference]
+    references: dict[Reference, None]
 
 
-def resolve(plan: Plan, configured: Sequence[Provider], timeout: float) -> Resolved:
-    """Fetch what a plan holds.
+def unwatched(_: Progress) -> None:
+    """Nobody watches."""
+
+
+def resolve(asks: Sequence[Ask], deadline: Deadline, watcher: Watcher = unwatched) -> Resolved:
+    """Fetch payloads, each once, all providers side by side.
 
     Args:
-        plan: What to fetch.
-        configured: Providers given in code, asked before ours.
-        timeout: Seconds until the deadline; what has no answer by then is ``unavailable``.
+        asks: What to fetch.
+        deadline: What has no answer by then is ``unavailable``.
+        watcher: Told in the calling thread when a provider is asked and when it has answered.
     """
-    answers: dict[Reference, Answer] = {}
-    batches = _batches(plan, configured, answers)
-    if not batches:
-        return Resolved(answers)
-    deadline = Deadline(timeout)
+    failures, placed, batches = _batches(asks)
     quiet(name for batch in batches for name in getattr(batch.provider, "loggers", ()))
-    with closing(deadline):
-        replies = _run(batches, deadline)
-    for batch, reply in zip(batches, replies, strict=True):
-        for reference in batch.references:
-            answers[reference] = reply.get(reference) or deadline.failure(str(reference))
+    replies = _run(batches, deadline, watcher) if batches else []
+    answers = [
+        failure or replies[number].get(ask.reference) or deadline.failure(str(ask.reference))
+        for ask, failure, number in zip(asks, failures, placed, strict=True)
+    ]
     warnings = tuple((batch.scheme, sentence) for batch in batches for sentence in _warnings(batch.provider))
     return Resolved(answers, warnings)
 
@@ -68,53 +101,69 @@ def _warnings(provider: Provider) -> Sequence[str]:
     return tell() if tell is not None else ()
 
 
-def unanswerable(plan: Plan, configured: Sequence[Provider]) -> Mapping[Reference, Failure]:
-    """What of a plan can be asked of nobody; known without a network."""
-    answers: dict[Reference, Answer] = {}
-    _batches(plan, configured, answers)
-    return {reference: answer for reference, answer in answers.items() if isinstance(answer, Failure)}
+def unanswerable(asks: Sequence[Ask]) -> Sequence[Failure | None]:
+    """For each ask, why it can be asked of nobody, as far as that is known without a network."""
+    return _batches(asks)[0]
 
 
-def _batches(plan: Plan, configured: Sequence[Provider], answers: dict[Reference, Answer]) -> list[_Batch]:
-    """The references by provider; what can be asked of nobody is answered at once."""
-    providers = list(configured)
-    batches: dict[int, _Batch] = {}
-    for scheme, references in plan.payloads.items():
-        provider = find_provider(scheme, providers)
-        if provider is not None:
-            providers.append(provider)  # one of ours that serves several schemes is made once
-        for reference in references:
-            failure = cannot_ask(provider, reference)
-            if failure is not None:
-                answers[reference] = failure
-            elif provider is not None:
-                batches.setdefault(id(provider), _Batch(provider, scheme, [])).references.append(reference)
-    return list(batches.values())
+def _batches(asks: Sequence[Ask]) -> tuple[list[Failure | None], list[int], list[_Batch]]:
+    """For each ask why nobody can be asked, or else the number of its batch; and the batches, one for each provider."""
+    made: list[Provider] = []
+    numbers: dict[int, int] = {}
+    batches: list[_Batch] = []
+    failures: list[Failure | None] = []
+    placed: list[int] = []
+    for ask in asks:
+        scheme = ask.reference.scheme
+        provider = find_provider(scheme, ask.configured, made)
+        failure = provider if isinstance(provider, Failure) else cannot_ask(provider, ask.reference)
+        failures.append(failure)
+        if failure is not None or isinstance(provider, Failure):
+            placed.append(-1)
+            continue
+        if not any(provider is known for known in (*ask.configured, *made)):
+            made.append(provider)  # one of ours serves several schemes and classes, and is made once
+        if id(provider) not in numbers:
+            numbers[id(provider)] = len(batches)
+            batches.append(_Batch(provider, scheme, {}))
+        placed.append(numbers[id(provider)])
+        batches[placed[-1]].references[ask.reference] = None
+    return failures, placed, batches
 
 
-def _run(batches: Sequence[_Batch], deadline: Deadline) -> list[Mapping[Reference, Answer]]:
+def _run(batches: Sequence[_Batch], deadline: Deadline, watcher: Watcher) -> list[Mapping[Reference, Answer]]:
     """Ask every provider in a thread of its own, and wait no longer than the deadline and a grace."""
-    replies: queue.SimpleQueue[tuple[int, Mapping[Reference, Answer]]] = queue.SimpleQueue()
+    replies: _Replies = queue.SimpleQueue()
+    began = perf_counter()
 
     def work(number: int, batch: _Batch) -> None:
         replies.put((number, _ask(batch, deadline)))
 
+    def note(number: int, reply: Mapping[Reference, Answer]) -> None:
+        failed = sum(isinstance(answer, Failure) for answer in reply.values())
+        watcher(Progress(batches[number].scheme, len(batches[number].references), perf_counter() - began, failed))
+
     for number, batch in enumerate(batches):
+        watcher(Progress(batch.scheme, len(batch.references)))
         threading.Thread(target=work, args=(number, batch), name=f"{THREAD_PREFIX}{batch.scheme}", daemon=True).start()
     received: dict[int, Mapping[Reference, Answer]] = {}
-    _collect(replies, received, len(batches), deadline.remaining())
+    _collect(replies, received, len(batches), deadline.remaining(), note)
     if len(received) < len(batches):
         deadline.cut()
         share, most = _GRACE
-        _collect(replies, received, len(batches), min(deadline.seconds * share, most))
+        _collect(replies, received, len(batches), min(deadline.seconds * share, most), note)
     return [received.get(number, {}) for number in range(len(batches))]
 
 
+_Replies = queue.SimpleQueue[tuple[int, Mapping[Reference, Answer]]]
+
+
 def _collect(
-    replies: "queue.SimpleQueue[tuple[int, Mapping[Reference, Answer]]]",
+    replies: _Replies,
     received: dict[int, Mapping[Reference, Answer]],
     count: int,
     seconds: float,
+    note: Callable[[int, Mapping[Reference, Answer]], None],
 ) -> None:
     """Take replies until all are there or the time is over."""
     until = Deadline(seconds)
@@ -124,6 +173,7 @@ def _collect(
         except queue.Empty:
             return
         received[number] = reply
+        note(number, reply)
 
 
 def _ask(batch: _Batch, deadline: Deadline) -> Mapping[Reference, Answer]:

@@ -1,37 +1,39 @@
 """The public face: the base class and `validate`."""
 
 import logging
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextvars import ContextVar
-from functools import partial, wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import pydantic_settings
-from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
+from confguard._call import Call, load_settings
+from confguard._complete import complete
 from confguard._explain import known
-from confguard._invalid import faulty_code, invalid, unreadable_files
 from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load
 from confguard._places import Places
 from confguard._problem import Problem
 from confguard._redaction import redactor
 from confguard._report import printable
+from confguard._rules import judge
 from confguard._sources import Fault, Raised, Source, attempt
+from confguard._waiting import load_patiently
 from confguard.exceptions import ConfigError
 from confguard.provider import Provider
 
 Hook = Callable[..., tuple[Source, ...]]
 
-# Whether settings of ours are being made in this context.
-_building: ContextVar[bool] = ContextVar("confguard_building", default=False)
+# Where settings of ours are being made in this context: the load that a plain call makes, once its sources are read.
+_building: ContextVar[list[Load] | None] = ContextVar("confguard_building", default=None)
 
 logger = logging.getLogger("confguard")
 
 S = TypeVar("S", bound="BaseSettings")
+S2 = TypeVar("S2", bound="BaseSettings")
+S3 = TypeVar("S3", bound="BaseSettings")
 
 
 class SettingsConfigDict(pydantic_settings.SettingsConfigDict, total=False):
@@ -39,6 +41,10 @@ class SettingsConfigDict(pydantic_settings.SettingsConfigDict, total=False):
 
     providers: Sequence[Provider]
     """Providers to ask before our own of the same schemes: ``[Vault(address=…, auth=AppRole(…))]``. None unless told."""
+
+    allowed_references: Sequence[str]
+    """Prefixes of the references that a variable, an env file or a mounted file may hold in place of a value, written
+    ``ref+vault://secret/myservice#/key``: ``["vault://secret/myservice/"]``. None unless told."""
 
 
 class BaseSettings(pydantic_settings.BaseSettings):
@@ -59,7 +65,8 @@ class BaseSettings(pydantic_settings.BaseSettings):
             known.forget(__pydantic_self__)
             _append_bindings(type(__pydantic_self__))
             problems = ()
-            token = _building.set(True)
+            loads = []
+            token = _building.set(loads)
             try:
                 super().__init__(*args, **kwargs)
             except ConfigError as exc:
@@ -67,6 +74,9 @@ class BaseSettings(pydantic_settings.BaseSettings):
             finally:
                 _building.reset(token)
             args = kwargs = None
+            if not problems and loads:
+                problems = _judged(loads[-1], __pydantic_self__)
+            loads = None
             if problems:
                 # Anew, so that its traceback does not lead through frames that hold what the sources gave.
                 raise ConfigError(problems)
@@ -91,17 +101,28 @@ class BindingsSource(PydanticBaseSettingsSource):
         """
         if owned_by_outer_load(self.settings_cls):
             return {}
+        state: Any = self.current_state
         load = active_load(self.settings_cls)
         if load is not None:
-            return load.complete(self.current_state, self.settings_sources_data)
+            return complete(load, state, self.settings_sources_data, strict=True)
         load = Load(self.settings_cls)
         with loading(load):
-            found = load.complete(self.current_state)
+            found = complete(load, state, self.settings_sources_data, strict=False)
         problems = tuple(load.all_problems())
         if any(problem.severity == "error" for problem in problems):
             raise ConfigError(problems)
         _log_warnings(problems)
+        building = _building.get()
+        if building is not None and (load.schema.rules or load.schema.conditional):
+            building.append(load)
         return found
+
+
+def _judged(load: Load, settings: BaseSettings) -> tuple[Problem, ...]:
+    """What rules and conditions say of settings that were made by a plain call."""
+    load.problems += judge(load, settings)
+    load.forget()
+    return tuple(load.all_problems())
 
 
 def _append_bindings(owner: type[BaseSettings]) -> None:
@@ -140,103 +161,81 @@ def _customised(hook: Hook, load: Load, settings_cls: type, *args: Source, **kwa
     return (*args, *kwargs.values())
 
 
-def validate(settings_class: type[S], *, timeout: float = DEFAULT_TIMEOUT) -> S:
+@overload
+def validate(settings_class: type[S], /, *, timeout: float = ..., only: Collection[str] = ..., wait: float = ...) -> S: ...
+@overload
+def validate(
+    first: type[S], second: type[S2], /, *, timeout: float = ..., only: Collection[str] = ..., wait: float = ...
+) -> tuple[S, S2]: ...
+@overload
+def validate(
+    first: type[S], second: type[S2], third: type[S3], /, *, timeout: float = ..., only: Collection[str] = ..., wait: float = ...
+) -> tuple[S, S2, S3]: ...
+@overload
+def validate(
+    first: type["BaseSettings"],
+    second: type["BaseSettings"],
+    third: type["BaseSettings"],
+    fourth: type["BaseSettings"],
+    /,
+    *more: type["BaseSettings"],
+    timeout: float = ...,
+    only: Collection[str] = ...,
+    wait: float = ...,
+) -> tuple["BaseSettings", ...]: ...
+
+
+def validate(
+    *settings_classes: type["BaseSettings"],
+    timeout: float = DEFAULT_TIMEOUT,
+    only: Collection[str] = (),
+    wait: float = 0.0,
+) -> "BaseSettings | tuple[BaseSettings, ...]":
     """Load settings, or say everything that is wrong with them.
 
     Always loads anew: reads the sources, fetches what they leave out, validates. Blocks; inside of an event loop use
     ``await asyncio.to_thread(validate, AppSettings)``.
 
     Args:
-        settings_class: A subclass of `BaseSettings`.
+        settings_classes: Subclasses of `BaseSettings`. Several share one plan, one deadline and one report.
         timeout: Seconds until what has no answer from a store is ``unavailable``.
+        only: Paths of the only fields to load, for a migration or the build of an image: nothing else is read, fetched or
+            required, and what reads another field of the settings gets an `AttributeError`. All unless told.
+        wait: For how many seconds to go on trying while all that is wrong is that stores are unavailable or throttle, or that
+            a declared mount is not there yet. Not at all unless told.
+
+    Returns:
+        The settings; of several classes a tuple of them.
 
     Raises:
         ConfigError: The settings cannot be loaded; ``.problems`` has all the reasons. It holds no secret, and neither do the
             frames of this library and its dependencies on its traceback.
         TypeError: It is no settings class.
-        ValueError: The timeout is not above 0.
+        ValueError: The timeout is not above 0, or ``only`` names a field that no class has.
     """
-    settings, problems = load_settings(settings_class, timeout)
-    if settings is None:
+    for given in settings_classes or (None,):
+        check_class(given)
+    call = Call(settings_classes, timeout, frozenset(only))
+    loaded = load_patiently(call, wait) if wait else load_settings(call)
+    problems = tuple(problem for one in loaded for problem in one.problems)
+    settings = [one.settings for one in loaded if one.settings is not None]
+    loaded = ()
+    if len(settings) < len(settings_classes):
+        settings = []
         raise ConfigError(problems)
     _log_warnings(problems)
-    return settings
+    return settings[0] if len(settings) == 1 else tuple(settings)
 
 
-def load_settings(settings_class: type[S], timeout: float) -> tuple[S | None, tuple[Problem, ...]]:
-    """The settings and all problems; no settings where one of them is an error."""
-    given: Any = settings_class
-    if not (isinstance(given, type) and issubclass(given, BaseSettings)):
-        raise TypeError(f"validate() takes a subclass of confguard.BaseSettings, not {_name_of(given)}")
-    if not timeout > 0:
-        raise ValueError(f"timeout must be above 0 seconds, not {timeout!r}")
-    settings, problems, stop = _load_once(settings_class, timeout)
-    if stop is not None:
-        raise stop
-    return (None if any(problem.severity == "error" for problem in problems) else settings), problems
+def check_class(given: object) -> None:
+    """Raise where something is no settings class.
 
-
-def _name_of(given: object) -> str:
-    return f"the class {given.__qualname__}" if isinstance(given, type) else f"an object of {type(given).__qualname__}"
-
-
-def _load_once(settings_class: type[S], timeout: float) -> tuple[S | None, tuple[Problem, ...], BaseException | None]:
-    load = Load(settings_class, timeout)
-    settings, stop = _construct(load, {})
-    if not load.ran and stop is None and (files := _unreadable_env_files(settings_class)):
-        # An env file that cannot be decoded keeps pydantic-settings from making any source at all.
-        readable = [path for path, raised in files if raised is None]
-        load = Load(settings_class, timeout)
-        settings, stop = _construct(load, {"_env_file": readable or None})
-        load.problems += unreadable_files((path, raised) for path, raised in files if raised is not None)
-    load.forget()
-    if settings is not None:
-        known.remember(settings, load.origins)
-    return settings, tuple(load.all_problems()), stop
-
-
-def _construct(load: Load, arguments: dict[str, Any]) -> tuple[Any, BaseException | None]:
-    """The settings, or problems noted in the load. Exceptions end here, since they and their frames hold values.
-
-    What is no `Exception` comes back made anew, to be raised where no frame holds a value.
+    Raises:
+        TypeError: It is none.
     """
-    try:
-        with loading(load):
-            return load.settings_class(**arguments), None
-    except ValidationError as exc:
-        load.problems += invalid(exc, load)
-    except ConfigError as exc:
-        load.problems += exc.problems  # of another settings class, which this one makes
-    except Exception as exc:  # noqa: BLE001 - becomes a problem
-        load.problems.append(faulty_code(exc))
-    except KeyboardInterrupt:
-        return None, KeyboardInterrupt()
-    except SystemExit as exc:
-        return None, SystemExit(exc.code if isinstance(exc.code, int) else 1)
-    except BaseException as exc:  # noqa: BLE001 - a task that is cancelled, say
-        return None, _anew(exc)
-    return None, None
-
-
-def _anew(exc: BaseException) -> BaseException:
-    """An exception of the same type, with nothing in it; where its type wants an argument, a plain interrupt."""
-    try:
-        return type(exc)()
-    except TypeError:
-        return KeyboardInterrupt()
-
-
-def _unreadable_env_files(settings_class: type[BaseSettings]) -> list[tuple[str, Raised | None]]:
-    """Every regular env file of the class's configuration with what is wrong with it; empty where all can be read."""
-    given = settings_class.model_config.get("env_file")
-    encoding = settings_class.model_config.get("env_file_encoding") or "utf-8"
-    files: list[tuple[str, Raised | None]] = []
-    for file in [given] if isinstance(given, str | os.PathLike) else given or []:
-        path = Path(file).expanduser()
-        if path.is_file():
-            text = attempt(partial(path.read_text, encoding=encoding))
-            files.append((str(file), text if isinstance(text, Raised) else None))
-    return files if any(raised for _, raised in files) else []
+    if not (isinstance(given, type) and issubclass(given, BaseSettings)):
+        what = f"the class {given.__qualname__}" if isinstance(given, type) else f"an object of {type(given).__qualname__}"
+        raise TypeError(f"validate() takes subclasses of confguard.BaseSettings, not {what}")
 
 
 def _log_warnings(problems: Sequence[Problem]) -> None:
@@ -249,7 +248,7 @@ def _is_not_of_ours(record: logging.LogRecord) -> bool:
 
     It is the one that comes ready-made; those that name files have arguments, and stay.
     """
-    return bool(record.args) or not _building.get()
+    return bool(record.args) or _building.get() is None
 
 
 logging.getLogger("pydantic_settings").addFilter(_is_not_of_ours)

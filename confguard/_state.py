@@ -1,11 +1,15 @@
 """Finding a field in the tree that sources made, by the ways in which an input may spell it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
 from confguard._schema import Key, Node, Schema, Trail
+from confguard._values import texts
+
+STRAY = 8
+"""From how many characters on the value of something that no field takes may be a secret; "true" and "info" are none."""
 
 
 class _Absent:
@@ -63,6 +67,44 @@ def place(tree: dict[str, object], state: object, trail: Trail, value: object) -
             tree[last] = value
         else:
             tree = _branch(tree, last)
+
+
+def place_object(tree: dict[str, object], state: object, trail: Trail, payload: Mapping[str, object]) -> Iterator[str | bytes]:
+    """Put the rest of an object that fills a model into the tree: what no field of the model takes, for the model to judge.
+
+    Yields:
+        The texts of what was put there, long enough to be secrets.
+    """
+    known = {key[0] for node in trail[-1].children for key in node.keys}
+    rest = {key: value for key, value in payload.items() if key not in known}
+    here = find(state, trail)
+    if rest or not isinstance(here, Mapping):
+        branch: dict[str, object] = {}
+        place(branch, state, trail, rest)
+        tree.update(merged(tree, branch))
+    yield from (text for value in rest.values() for text in texts(value) if len(text) >= STRAY)
+
+
+def remove(state: dict[str, Any], trail: Trail) -> None:
+    """Take a field's value out of a tree. The mappings on the way to it are copied, since they may be the user's own."""
+    tree = state
+    for node in trail:
+        *path, last = _spelling(tree, node)
+        for part in path:
+            tree[part] = tree = dict(tree[part])
+        if node is trail[-1]:
+            del tree[last]
+        else:
+            tree[last] = tree = dict(tree[last])
+
+
+def merged(above: Mapping[str, object], below: Mapping[str, object]) -> dict[str, object]:
+    """Two trees as pydantic-settings merges what its sources gave: what stands above wins, mappings are merged."""
+    tree = dict(below)
+    for key, value in above.items():
+        under = tree.get(key)
+        tree[key] = merged(value, under) if isinstance(value, dict) and isinstance(under, dict) else value
+    return tree
 
 
 def _spelling(state: object, node: Node) -> Sequence[str]:

@@ -3,7 +3,8 @@
 import dataclasses
 import types
 from collections.abc import Collection, Iterator
-from typing import Annotated, Any, Union, get_args, get_origin
+from enum import Enum
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import Secret, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
@@ -38,6 +39,16 @@ def is_structure(annotation: Annotation) -> bool:
         fields_of(kind) is not None or (issubclass(kind, Collection) and not issubclass(kind, str | bytes | bytearray))
         for kind in kinds
     )
+
+
+def allowed_values(annotation: Annotation) -> tuple[object, ...] | None:
+    """The values of a literal or an enumeration, as plain ones; None for any other type."""
+    bare = bare_type(annotation)
+    if origin_of(bare) is Literal:
+        return tuple(value.value if isinstance(value, Enum) else value for value in get_args(bare))
+    if isinstance(bare, type) and issubclass(bare, Enum):
+        return tuple(member.value for member in bare)
+    return None
 
 
 def parts(annotation: Annotation) -> Iterator[Annotation]:

@@ -1,8 +1,10 @@
 """Pure functions on values: what a fragment picks out of a payload, which name was probably meant, what a secret type holds."""
 
+import base64
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TypeAlias
 
@@ -26,14 +28,10 @@ def pick(found: Found, pointer: str, where: str) -> Found | Failure:
     """
     if not pointer:
         return found
-    try:
-        value: JSON = json.loads(found.value)
-    except (ValueError, RecursionError):
-        value, readable = None, False
-    else:
-        readable = True
-    if not readable:
-        return Failure("malformed", f"{where}: the payload is not JSON, so #{pointer} picks nothing", tip="take the fragment off")
+    value = loads(found.value)
+    if isinstance(value, Unreadable):
+        tip = None if value.doubled else "take the fragment off"
+        return Failure("malformed", f"{where}: {value.reason}, so #{pointer} picks nothing", tip=tip)
     for token in pointer[1:].split("/"):
         key = token.replace("~1", "/").replace("~0", "~")
         step = _step(value, key)
@@ -43,6 +41,70 @@ def pick(found: Found, pointer: str, where: str) -> Found | Failure:
     if value is None:
         return Failure("missing", f"{where}: {pointer} is null")
     return Found(value if isinstance(value, str) else json.dumps(value), found.version, found.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why a payload cannot be read as JSON.
+
+    Attributes:
+        doubled: Whether it is JSON but for a key that stands twice in one object: one of the two values would be lost.
+    """
+
+    doubled: bool
+
+    @property
+    def reason(self) -> str:
+        """The reason, as a report tells it."""
+        return "a key stands twice in an object of the payload" if self.doubled else "the payload is not JSON"
+
+
+class _DoubledError(ValueError):
+    """A key stands twice in one object."""
+
+
+def loads(payload: str | bytes) -> "JSON | Unreadable":
+    """A payload read as JSON, in which no key may stand twice."""
+    try:
+        value: JSON = json.loads(payload, object_pairs_hook=_without_doubles)
+    except (ValueError, RecursionError) as exc:
+        return Unreadable(isinstance(exc, _DoubledError))
+    return value
+
+
+def _without_doubles(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise _DoubledError
+    return made
+
+
+DECODINGS = ("base64",)
+"""What ``?decode=`` takes."""
+
+
+def decode(found: Found, where: str) -> Found | Failure:
+    """A value whose text is base64, standard or URL-safe, with padding or without.
+
+    Returns:
+        The bytes, as text where they are UTF-8; or a failure, ``malformed``, where it is no base64.
+    """
+    text = found.value if isinstance(found.value, bytes) else found.value.encode()
+    text = b"".join(text.split()).rstrip(b"=").translate(_STANDARD)
+    try:
+        raw = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        raw = None
+    if raw is None:
+        return Failure("malformed", f"{where}: the value is not base64", tip="take decode=base64 out")
+    try:
+        value: str | bytes = raw.decode()
+    except UnicodeDecodeError:
+        value = raw
+    return replace(found, value=value)
+
+
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 class _Nothing:

@@ -74,25 +74,27 @@ def check(target: str, timeout: float, form: str, plan: bool) -> NoReturn:
     """
     _warn_of_namesake()
     settings_class = _import_class_quietly(target, form)
-    if plan:
-        _plan(settings_class, form)
+    sys.exit(_plan(settings_class, form) if plan else _check(settings_class, timeout, form))
+
+
+def _check(settings_class: "type[BaseSettings]", timeout: float, form: str) -> int:
+    from confguard._call import Call, load_settings
     from confguard._explain import explain
     from confguard._problem import by_weight, exit_code
-    from confguard._settings import load_settings
 
     started = perf_counter()
     with redirect_stdout(sys.stderr):
-        settings, found = load_settings(settings_class, timeout)
-    problems = by_weight(found)
+        loaded = load_settings(Call([settings_class], timeout))
+    problems = by_weight(problem for one in loaded for problem in one.problems)
     if form == "json":
         _echo_json(problems, [_name_of(settings_class)])
-    elif settings is None:
+    elif loaded[0].settings is None:
         click.echo(_text(problems))
     else:
         if problems:
             click.echo(_text(problems) + "\n")
-        click.echo(_valid(settings_class, explain(settings), perf_counter() - started))
-    sys.exit(exit_code(problems))
+        click.echo(_valid(settings_class, explain(loaded[0].settings), perf_counter() - started))
+    return exit_code(problems)
 
 
 def main() -> NoReturn:
@@ -134,46 +136,47 @@ def _give_up_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _plan(settings_class: "type[BaseSettings]", form: str) -> NoReturn:
-    from confguard._plan import make_plan, payload_of
+def _plan(settings_class: "type[BaseSettings]", form: str) -> int:
+    from confguard._classes import schema_of
+    from confguard._plan import make_plan
     from confguard._problem import Problem, by_weight, exit_code
-    from confguard._resolver import unanswerable
-    from confguard._schema import schema_of
+    from confguard._registry import claims_on_ours
+    from confguard._resolver import Ask, unanswerable
 
     schema = schema_of(settings_class)
-    plan = make_plan(schema.bound)
-    failures = unanswerable(plan, settings_class.model_config.get("providers", ()))  # type: ignore[arg-type] # our own key
+    plan = make_plan(schema)
+    lines = [line for payloads in plan.values() for line in payloads]
+    providers = settings_class.model_config.get("providers", ())
+    failures = unanswerable([Ask(line.reference, providers) for line in lines])  # type: ignore[arg-type] # our own key
+    claims = [failure for scheme in plan if (failure := claims_on_ours(scheme)) is not None]
     problems = by_weight(
         [
             *schema.mistakes,
+            *(Problem(failure.kind, "", failure.message, failure.tip, settings_class=schema.name) for failure in claims),
             *(
-                Problem(
-                    failure.kind,
-                    trail[-1].path,
-                    f"{reference}: {failure.message}",
-                    failure.tip,
-                    settings_class=schema.name,
-                )
-                for trail, reference in plan.wanted
-                if (failure := failures.get(payload_of(reference))) is not None
+                Problem(failure.kind, field, f"{line.payload}: {failure.message}", failure.tip, settings_class=schema.name)
+                for line, failure in zip(lines, failures, strict=True)
+                if failure is not None
+                for field in line.fields
             ),
         ]
     )
-    fields: dict[str, list[str]] = {}
-    for trail, reference in plan.wanted:
-        fields.setdefault(str(payload_of(reference)), []).append(trail[-1].path)
     if form == "json":
+        fields: dict[str, list[str]] = {}
+        for line in lines:
+            fields.setdefault(line.payload, []).extend(line.fields)
         _echo_json(problems, [schema.name], plan=fields)
     else:
-        for scheme, payloads in plan.payloads.items():
-            asked = [str(payload) for payload in payloads if payload not in failures]
-            if asked:
-                click.echo(f"{scheme}: at most {_count(len(asked), 'read')}")
-            for payload in asked:
-                click.echo(f"    {payload}  for {', '.join(fields[payload])}")
+        asked = [line for line, failure in zip(lines, failures, strict=True) if failure is None]
+        for scheme, payloads in plan.items():
+            here = [line for line in payloads if line in asked]
+            if here:
+                click.echo(f"{scheme}: at most {_count(len({line.payload for line in here}), 'read')}")
+            for line in here:
+                click.echo(f"    {line.payload}  for {', '.join(line.fields)}{f'  ({line.note})' if line.note else ''}")
         module, _, name = schema.name.partition(":")
-        click.echo(("\n" if fields else "") + _text(problems) if problems else f"{name}: nothing wrong with the class ({module})")
-    sys.exit(exit_code(problems))
+        click.echo(("\n" if lines else "") + _text(problems) if problems else f"{name}: nothing wrong with the class ({module})")
+    return exit_code(problems)
 
 
 def _count(number: int, noun: str) -> str:

@@ -109,8 +109,10 @@ def test_validate_loads_what_a_plain_call_loads(
         expected = outcome(pydantic_settings.BaseSettings, fields, config)
         try:
             loaded = confguard.validate(made(confguard.BaseSettings, fields, config)).model_dump()
-        except confguard.ConfigError:
-            assert not isinstance(expected, dict)
+        except confguard.ConfigError as error:
+            # That no secret may be empty is a difference on purpose.
+            empty = {problem.field for problem in error.problems if problem.message == "is empty"}
+            assert empty or not isinstance(expected, dict)
         else:
             assert loaded == expected
 
@@ -284,11 +286,15 @@ def test_exported_names_are_these() -> None:
         "ConfigError",
         "Explained",
         "From",
+        "FromEach",
         "Origin",
         "Problem",
+        "Required",
         "SettingsConfigDict",
+        "When",
         "__version__",
         "explain",
+        "rule",
         "validate",
     ]  # fmt: skip
     assert all(hasattr(confguard, name) for name in confguard.__all__)

@@ -419,7 +419,7 @@ def test_code_of_the_class_that_raises_is_told_by_type_and_place() -> None:
         (Annotated[SecretStr, From("store://a")] | None, "its From(…) stands inside of the type and binds nothing"),
         (list[Holder], "its From(…) stands inside of the type and binds nothing"),
         (Annotated[SecretStr, From], "its From(…) binds nothing where it stands"),
-        (Annotated[Database, From("store://a")], "a nested model cannot be bound as a whole"),
+        (Annotated[Holder, From("store://a")], "it is bound as a whole, and so is a.key within it"),
         (
             Annotated[SecretStr, From("store://a"), Field(validation_alias=AliasPath("a", 0))],
             "it is bound, and only an alias path into a list leads to it",
@@ -658,7 +658,7 @@ def test_a_timeout_must_be_above_zero(seconds: float) -> None:
 def test_only_a_settings_class_can_be_validated() -> None:
     """A class that is none of ours is refused by type."""
     given: Any = pydantic_settings.BaseSettings
-    with pytest.raises(TypeError, match=r"takes a subclass of confguard\.BaseSettings, not the class BaseSettings$"):
+    with pytest.raises(TypeError, match=r"takes subclasses of confguard\.BaseSettings, not the class BaseSettings$"):
         validate(given)
     given = Module()
     with pytest.raises(TypeError, match=r"not an object of Module$"):

@@ -52,7 +52,7 @@ def what_an_error_holds() -> None:
 def wrong_use() -> None:
     """What is refused at run time is refused by the checkers too."""
     validate(int)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
-    validate(AppSettings, timeout="2")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    validate(AppSettings, timeout="2")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
     Failure("gone", "message")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     From(1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     SettingsConfigDict(provider=[])  # type: ignore[typeddict-unknown-key] # pyright: ignore[reportCallIssue]

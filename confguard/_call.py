@@ -1,0 +1,187 @@
+"""One call of `validate`, or one run of a command: its settings classes are loaded together, with one report."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from confguard._explain import known
+from confguard._fetch import Together
+from confguard._invalid import faulty_code, invalid, unreadable_files
+from confguard._load import Load, StopLoad, loading
+from confguard._only import make_only
+from confguard._problem import Problem
+from confguard._resolver import Watcher, unwatched
+from confguard._rules import judge
+from confguard._sources import Raised, attempt
+from confguard._values import closest
+from confguard.exceptions import ConfigError
+
+logger = logging.getLogger("confguard")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is to be loaded.
+
+    Attributes:
+        settings_classes: The settings classes.
+        timeout: Seconds until the deadline of what is fetched.
+        only: The paths of the only fields that are wanted; empty where all are.
+        arguments: Arguments for the classes: ``_env_file``, say.
+        watcher: Told what providers are doing.
+    """
+
+    settings_classes: Sequence[type[BaseSettings]]
+    timeout: float
+    only: frozenset[str] = frozenset()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    watcher: Watcher = unwatched
+
+    def check(self) -> None:
+        """Raise where it cannot be carried out.
+
+        Raises:
+            ValueError: The timeout is not above 0, or no class has a field that is wanted.
+        """
+        if not self.timeout > 0:
+            raise ValueError(f"timeout must be above 0 seconds, not {self.timeout!r}")
+        paths = {path for settings_class in self.settings_classes for path in Load(settings_class).schema.trails}
+        for name in sorted(self.only - paths):
+            meant = closest(name, paths)
+            raise ValueError(f"there is no field {name!r}{f'; did you mean {meant!r}?' if meant else ''}")
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What came of one settings class.
+
+    Attributes:
+        load: The load, without any value.
+        settings: The settings; None where an error keeps them from being used.
+        problems: All that is wrong with them.
+    """
+
+    load: Load
+    settings: Any
+    problems: tuple[Problem, ...]
+
+
+def load_settings(call: Call) -> tuple[Loaded, ...]:
+    """Load all settings classes of a call.
+
+    Raises:
+        KeyboardInterrupt, SystemExit, asyncio.CancelledError: As they were raised meanwhile, made anew.
+        ValueError: See `Call.check`.
+    """
+    call.check()
+    began = perf_counter()
+    together = Together(call.timeout, call.watcher)
+    done: dict[int, Loaded] = {}
+    stops: list[BaseException] = []
+
+    def begin(number: int, settings_class: type[BaseSettings]) -> None:
+        done[number] = _load_one(settings_class, call, together, stops)
+
+    together.run(partial(begin, number, settings_class) for number, settings_class in enumerate(call.settings_classes))
+    loaded = tuple(done[number] for number in range(len(call.settings_classes)))
+    if stops:
+        raise stops[0]
+    _log(loaded, together, perf_counter() - began)
+    return loaded
+
+
+def _load_one(settings_class: type[BaseSettings], call: Call, together: Together, stops: list[BaseException]) -> Loaded:
+    load = Load(settings_class, only=call.only, together=together)
+    settings, stop = _construct(load, call.arguments)
+    if not load.ran and stop is None and (files := _unreadable_env_files(settings_class, call.arguments)):
+        # An env file that cannot be decoded keeps pydantic-settings from making any source at all.
+        readable = [path for path, raised in files if raised is None]
+        load = Load(settings_class, only=call.only, together=together)
+        settings, stop = _construct(load, {**call.arguments, "_env_file": readable or None})
+        load.problems += unreadable_files((path, raised) for path, raised in files if raised is not None)
+    if stop is not None:
+        stops.append(stop)
+    elif load.ran:
+        load.problems += judge(load, settings)
+    load.forget()
+    problems = tuple(load.all_problems())
+    if any(problem.severity == "error" for problem in problems) or stop is not None:
+        settings = None
+    if settings is not None:
+        known.remember(settings, load.origins)
+    return Loaded(load, settings, problems)
+
+
+def _construct(load: Load, arguments: Mapping[str, Any]) -> tuple[Any, BaseException | None]:
+    """The settings, or problems noted in the load. Exceptions end here, since they and their frames hold values.
+
+    What is no `Exception` comes back made anew, to be raised where no frame holds a value.
+    """
+    try:
+        with loading(load):
+            return load.settings_class(**arguments), None
+    except StopLoad:
+        return make_only(load), None
+    except ValidationError as exc:
+        load.problems += invalid(exc, load)
+    except ConfigError as exc:
+        load.problems += exc.problems  # of another settings class, which this one makes
+    except Exception as exc:  # noqa: BLE001 - becomes a problem
+        load.problems.append(faulty_code(exc))
+    except KeyboardInterrupt:
+        return None, KeyboardInterrupt()
+    except SystemExit as exc:
+        return None, SystemExit(exc.code if isinstance(exc.code, int) else 1)
+    except BaseException as exc:  # noqa: BLE001 - a task that is cancelled, say
+        return None, _anew(exc)
+    return None, None
+
+
+def _anew(exc: BaseException) -> BaseException:
+    """An exception of the same type, with nothing in it; where its type wants an argument, a plain interrupt."""
+    try:
+        return type(exc)()
+    except TypeError:
+        return KeyboardInterrupt()
+
+
+def _unreadable_env_files(settings_class: type[BaseSettings], arguments: Mapping[str, Any]) -> list[tuple[str, Raised | None]]:
+    """Every regular env file of the class's configuration with what is wrong with it; empty where all can be read."""
+    given = arguments.get("_env_file", settings_class.model_config.get("env_file"))
+    encoding = settings_class.model_config.get("env_file_encoding") or "utf-8"
+    files: list[tuple[str, Raised | None]] = []
+    for file in [given] if isinstance(given, str | os.PathLike) else given or []:
+        path = Path(file).expanduser()
+        if path.is_file():
+            text = attempt(partial(path.read_text, encoding=encoding))
+            files.append((str(file), text if isinstance(text, Raised) else None))
+    return files if any(raised for _, raised in files) else []
+
+
+def _log(loaded: Sequence[Loaded], together: Together, seconds: float) -> None:
+    """One structured record for each call: counts, durations and kinds, and nothing that was read."""
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    problems = [problem for one in loaded for problem in one.problems]
+    names = [one.load.schema.name for one in loaded]
+    facts = {
+        "settings_classes": names,
+        "valid": all(one.settings is not None for one in loaded),
+        "fields": sum(len(one.load.schema.leaves) for one in loaded),
+        "fetched": together.asked,
+        "seconds": round(seconds, 6),
+        "providers": {scheme: round(took, 6) for scheme, took in together.seconds.items()},
+        "problems": dict(Counter(problem.kind for problem in problems)),
+    }
+    text = "%s: %s in %.3f s, %d fetched"
+    shown = ", ".join(name.partition(":")[2] for name in names)
+    logger.info(text, shown, "valid" if facts["valid"] else "refused", seconds, together.asked, extra={"confguard": facts})

@@ -1,0 +1,85 @@
+"""Completing a load: what our source does, as the last of all."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from confguard._load import Load, StopLoad
+from confguard._outside import MARK
+from confguard._problem import Problem
+from confguard._redaction import redactor
+from confguard._schema import Trail
+from confguard._sources import State
+from confguard._state import present
+from confguard._taking import take
+from confguard._values import texts
+from confguard._wanting import bound_wants, outside_wants
+
+# Up to the last "@": a password that is not escaped as it should be is one all the same.
+_URL_PASSWORD = re.compile(r"://([^:/?#\s@]*):(\S+)@")
+
+
+def complete(load: Load, state: dict[str, Any], given: Mapping[str, State], *, strict: bool) -> dict[str, Any]:
+    """Fetch what the sources left out; called as the last of them.
+
+    Args:
+        load: The load.
+        state: What the sources gave, merged. A reference from outside is taken out of it.
+        given: The same by source's class name, in their order.
+        strict: Whether everything is to be reported, as by `validate`; else no more than what pydantic knows nothing of.
+
+    Returns:
+        The fetched values, as a tree to merge below the state.
+    """
+    load.ran = True
+    load.state = state
+    if strict:
+        load.note_origins(given)
+    references = _learn(load, state, strict=strict)
+    for fault in load.readings.faults:
+        load.add_fault(fault)
+    wants = [*outside_wants(load, references, state, given, warn=strict), *bound_wants(load, state)]
+    if wants:
+        load.wants = {want.trail[-1].path: want for want in wants}
+        for want in wants:
+            load.handled.update(node.model for node in want.trail if node.model is not None)
+    for scheme, sentence in load.together.fetch(wants):
+        load.problems.append(Problem("degraded", "", redactor.redact(f"{scheme}: {sentence}"), severity="warning"))
+    for want in wants:
+        take(load, want)
+    if load.only:
+        raise StopLoad
+    return load.fetched
+
+
+def _learn(load: Load, state: State, *, strict: bool) -> list[tuple[Trail, str]]:
+    """Tell the redactor every secret that a source gave, before anything can be said of it.
+
+    Returns:
+        The fields whose value may be a reference.
+    """
+    references: list[tuple[Trail, str]] = []
+    for trail, value in present(state, load.schema):
+        node = trail[-1]
+        if node.secret:
+            for text in texts(value):
+                redactor.learn(text, node.path)
+                if not text and strict and not node.takes_empty:
+                    load.refuse_empty(trail)
+        if isinstance(value, str):
+            if "://" in value:
+                if value.startswith(MARK):
+                    references.append((trail, value))
+                if "@" in value:
+                    _learn_passwords(value, node.path)
+        elif isinstance(value, Collection):
+            _learn_passwords(value, node.path)
+    return references
+
+
+def _learn_passwords(value: object, path: str) -> None:
+    """Tell the redactor the passwords of URLs, which fields of any type may carry."""
+    for text in texts(value):
+        for user, password in _URL_PASSWORD.findall(text) if isinstance(text, str) else ():
+            if password != user:  # "postgres:postgres" would redact every word "postgres"
+                redactor.learn(password, path)

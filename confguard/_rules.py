@@ -1,0 +1,102 @@
+"""What settings are judged by beside their types: rules, and fields that a condition requires."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from confguard._load import Load
+from confguard._partial import make, validate_fields
+from confguard._problem import Problem
+from confguard._redaction import redactor
+from confguard._report import place_of
+from confguard._state import ABSENT, find, merged
+
+
+def judge(load: Load, settings: Any) -> list[Problem]:
+    """The problems of conditions and rules.
+
+    Args:
+        load: The load, which still has its values.
+        settings: The settings; None where they could not be made, and rules run on the fields that are valid.
+    """
+    if not load.schema.conditional and not load.schema.rules:
+        return []
+    tree = merged(load.state, load.fetched)
+    required = list(_required(load, tree))
+    record = _record(load, settings, tree, required) if load.schema.rules else None
+    return [*required, *(problem for name, claim in load.schema.rules for problem in _asked(load, record, name, claim))]
+
+
+def _required(load: Load, tree: Mapping[str, Any]) -> Iterator[Problem]:
+    for trail in load.schema.conditional:
+        node = trail[-1]
+        when = node.required_when
+        if when is None or load.failed(node.path) or not load.wanted(node.path) or load.faults.keys() & when.facts:
+            continue
+        decided = not load.deciders.read(when.facts, load.state)
+        if decided and when.holds(load.deciders.values) and find(tree, trail) in (ABSENT, None):
+            tip = f"it is required when {when}"
+            yield Problem("missing", node.path, "", tip=tip, looked_in=load.looked_in(trail))
+
+
+def _record(load: Load, settings: Any, tree: Mapping[str, Any], more: list[Problem]) -> Any:
+    """The settings as rules see them: without the fields that have no valid value."""
+    wrong = {problem.field.partition(".")[0] for problem in (*load.all_problems(), *more) if problem.severity == "error"}
+    wrong |= {path.partition(".")[0] for path in load.undecided}
+    if settings is not None:
+        return make_without(settings, wrong) if wrong - {""} else settings
+    names = {node.name for node in load.schema.nodes if load.wanted(node.path)} - wrong
+    values: Mapping[str, Any]
+    try:
+        values = validate_fields(load.settings_class, names, tree)
+    except ValidationError as exc:
+        names -= {str(error["loc"][0]) for error in exc.errors(include_input=False, include_context=False) if error["loc"]}
+        values = _values(load, names, tree)
+    return make(load.settings_class, values)
+
+
+def make_without(settings: BaseModel, wrong: set[str]) -> BaseModel:
+    """A copy without some fields."""
+    return make(type(settings), {name: value for name, value in settings.__dict__.items() if name not in wrong})
+
+
+def _values(load: Load, names: set[str], tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return validate_fields(load.settings_class, names, tree)
+    except ValidationError:  # a validator looks at a field that is not there
+        return {}
+
+
+def _asked(load: Load, record: Any, name: str, claim: str) -> Iterator[Problem]:
+    """The problem of a rule that is broken, that cannot be evaluated, or that raises."""
+    try:
+        holds = bool(getattr(record, name)())
+    except Exception as exc:  # noqa: BLE001 - becomes a problem
+        lacks = _lacks(exc)
+        if lacks is None:
+            tip = "a rule returns whether all is well"
+            message = redactor.redact(f"the rule {name!r} raised {type(exc).__qualname__} at {place_of(exc)}")
+            yield Problem("mistake", "", message, tip=tip)
+        elif load.wanted(lacks):
+            yield Problem("rule", "", f"not evaluated, since {lacks} is not valid: {claim}", severity="warning")
+        return
+    if not holds:
+        yield Problem("rule", "", claim, tip=_tip(load, name))
+
+
+def _lacks(exc: Exception) -> str | None:
+    """The field that a rule wanted and that has no valid value."""
+    if not isinstance(exc, AttributeError):
+        return None
+    fields: Collection[str] = getattr(type(exc.obj), "__pydantic_fields__", ())
+    return exc.name if exc.name in fields else None
+
+
+def _tip(load: Load, name: str) -> str | None:
+    """The fields that the rule's own code names, and where their values come from."""
+    code = getattr(getattr(load.settings_class, name), "__code__", None)
+    mentioned: Collection[str] = getattr(code, "co_names", ())
+    origins = ((node.name, load.origins.get(node.path)) for node in load.schema.nodes if node.name in mentioned)
+    told = [f"{field} ({origin})" if origin is not None else field for field, origin in origins]
+    return f"it reads {', '.join(told)}" if told else None
