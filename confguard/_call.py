@@ -3,7 +3,7 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,14 @@ from confguard.exceptions import ConfigError
 
 logger = logging.getLogger("confguard")
 
+Onlooker = Callable[[Load, Any], None]
+"""Called with a load that still has its values, and with the settings, which are None where they could not be made. Nothing that
+it keeps may hold a secret."""
+
+
+def unseen(_: Load, __: Any) -> None:
+    """Nobody looks on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -38,6 +46,7 @@ class Call:
         only: The paths of the only fields that are wanted; empty where all are.
         arguments: Arguments for the classes: ``_env_file``, say.
         watcher: Told what providers are doing.
+        onlooker: Shown each load before it forgets its values.
     """
 
     settings_classes: Sequence[type[BaseSettings]]
@@ -45,6 +54,7 @@ class Call:
     only: frozenset[str] = frozenset()
     arguments: Mapping[str, Any] = field(default_factory=dict)
     watcher: Watcher = unwatched
+    onlooker: Onlooker = unseen
 
     def check(self) -> None:
         """Raise where it cannot be carried out.
@@ -112,6 +122,8 @@ def _load_one(settings_class: type[BaseSettings], call: Call, together: Together
         stops.append(stop)
     elif load.ran:
         load.problems += judge(load, settings)
+    if stop is None:
+        call.onlooker(load, settings)
     load.forget()
     problems = tuple(load.all_problems())
     if any(problem.severity == "error" for problem in problems) or stop is not None:

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 from confguard._classes import schema_of
 from confguard._problem import Origin
 from confguard._redaction import redactor
+from confguard._schema import Node
 from confguard._values import masked_url
 
 
@@ -41,22 +42,25 @@ def explain(settings: BaseSettings) -> tuple[Explained, ...]:
     origins = known.of(settings)
     if origins is None:
         raise LookupError("these settings do not know where they came from; load them with confguard.validate()")
-    return tuple(
-        Explained(path, _shown(settings, path, secret=trail[-1].secret), origins[path])
-        for path, trail in schema_of(type(settings)).trails.items()
-        if not trail[-1].children
-    )
+    leaves = [trail[-1] for trail in schema_of(type(settings)).leaves]
+    return tuple(Explained(leaf.path, shown(settings, leaf), origins[leaf.path]) for leaf in leaves)
 
 
-def _shown(settings: BaseSettings, path: str, *, secret: bool) -> str:
-    if secret:
+def shown(settings: object, leaf: Node) -> str:
+    """The value of a field as text that shows no secret."""
+    if leaf.secret:
         return "**********"
-    value: object = settings
-    for name in path.split("."):
-        value = getattr(value, name, None)
+    value = value_at(settings, leaf.path)
     text = str(value)
     plain = text.isprintable() and not isinstance(value, BaseModel | list | tuple | set | frozenset | dict)
     return masked_url(redactor.redact(text if plain else repr(value)))
+
+
+def value_at(settings: object, path: str) -> object:
+    """The value of a field; None where a model around it is not there, or has no such value."""
+    for name in path.split("."):
+        settings = getattr(settings, name, None)
+    return settings
 
 
 class _Known:

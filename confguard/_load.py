@@ -4,7 +4,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, 
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic_settings import BaseSettings
 
@@ -20,6 +20,9 @@ from confguard._sources import Fault, Readings, Source, State, Watched
 from confguard._state import STRAY, find, present
 from confguard._values import texts
 from confguard.provider import Provider
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds until a load gives up on what has not answered."""
@@ -44,6 +47,7 @@ class Load:
         unbound: By field path, the condition of its binding, where that does not hold.
         fetched: What was fetched, as a tree to merge below what the sources gave.
         ran: Whether our source was asked at all.
+        mounts: The directories that the sources read files from; known once values are forgotten.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Load:
         self.unbound: dict[str, str] = {}
         self.fetched: dict[str, Any] = {}
         self.ran = False
+        self.mounts: Sequence[Path] = ()
         self.together = together or Together(timeout)
         self.state: dict[str, Any] = {}
         self.texts: list[str | bytes] = []
@@ -73,7 +78,7 @@ class Load:
 
     @property
     def places(self) -> list[Places]:
-        """The sources that were looked into, in their order."""
+        """The sources that were looked into, in their order; none once values are forgotten."""
         return [places for places, _ in self.readings.states]
 
     def watch(self, sources: Iterable[Source]) -> tuple[Source, ...]:
@@ -111,6 +116,7 @@ class Load:
 
     def forget(self) -> None:
         """Let go of every value. A copied context can keep a load alive."""
+        self.mounts = [path for places in self.places for path in places.directories()]
         self.readings.clear()
         self.state, self.fetched = {}, {}
         self.texts.clear()

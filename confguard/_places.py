@@ -155,6 +155,14 @@ class Places:
         paths = (path for path in self.directories() if path.exists() and not path.is_dir())
         return next((f"{path} is no directory" for path in paths), None)
 
+    def folded(self, name: str) -> str:
+        """A name as `variables` has it."""
+        return self._folded(name)
+
+    def shown(self, name: str) -> str:
+        """How a name of a field is written for an operator."""
+        return self._shown(name)
+
     def _folded(self, name: str) -> str:
         return name if self._case_sensitive else name.lower()
 

@@ -79,6 +79,21 @@ def render_text(problems: Sequence[Problem], *, budget: int = BUDGET, paint: Cal
         shown -= 1
 
 
+def render_github(problems: Sequence[Problem]) -> str:
+    """The report as workflow commands of GitHub, which makes an annotation of each, and the summary."""
+    commands: list[str] = []
+    for group in _groups(problems):
+        head, _, rest = _block(group, _plain).partition("\n")
+        title = _escaped(" ".join(head.split())).replace(":", "%3A").replace(",", "%2C")
+        text = "\n".join(line.strip() for line in rest.splitlines()) or head
+        commands.append(f"::{group[0].severity} title={title}::{_escaped(text)}")
+    return "\n".join([*commands, _summary(problems)])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
 def render_json(problems: Sequence[Problem], settings_classes: Iterable[str]) -> ReportJSON:
     """The report for a machine, with everything in it."""
     return {
@@ -189,7 +204,7 @@ def _problem_json(problem: Problem) -> ProblemJSON:
         "field": problem.field,
         "message": problem.message,
         "tip": problem.tip,
-        "origin": _origin_json(problem.origin) if problem.origin is not None else None,
+        "origin": origin_json(problem.origin) if problem.origin is not None else None,
         "looked_in": list(problem.looked_in),
         "settings_class": problem.settings_class,
         "retry_after": problem.retry_after,
@@ -197,5 +212,6 @@ def _problem_json(problem: Problem) -> ProblemJSON:
     }
 
 
-def _origin_json(origin: Origin) -> OriginJSON:
+def origin_json(origin: Origin) -> OriginJSON:
+    """An origin for the JSON report."""
     return {"source": origin.source, "name": origin.name, "place": origin.place, "version": origin.version}

@@ -106,6 +106,16 @@ def unanswerable(asks: Sequence[Ask]) -> Sequence[Failure | None]:
     return _batches(asks)[0]
 
 
+def requests_of(asks: Sequence[Ask]) -> Mapping[str, int]:
+    """By scheme, at most how many requests one round of these makes where all goes well, as far as providers tell."""
+    counts: dict[str, int] = {}
+    for batch in _batches(asks)[2]:
+        count: Callable[[Sequence[Reference]], int] = getattr(batch.provider, "requests", len)
+        for scheme in dict.fromkeys(reference.scheme for reference in batch.references):
+            counts[scheme] = counts.get(scheme, 0) + count([one for one in batch.references if one.scheme == scheme])
+    return counts
+
+
 def _batches(asks: Sequence[Ask]) -> tuple[list[Failure | None], list[int], list[_Batch]]:
     """For each ask why nobody can be asked, or else the number of its batch; and the batches, one for each provider."""
     made: list[Provider] = []

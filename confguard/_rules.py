@@ -1,6 +1,6 @@
 """What settings are judged by beside their types: rules, and fields that a condition requires."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -24,7 +24,7 @@ def judge(load: Load, settings: Any) -> list[Problem]:
         return []
     tree = merged(load.state, load.fetched)
     required = list(_required(load, tree))
-    record = _record(load, settings, tree, required) if load.schema.rules else None
+    record = valid_part(load, settings, required) if load.schema.rules else None
     return [*required, *(problem for name, claim in load.schema.rules for problem in _asked(load, record, name, claim))]
 
 
@@ -40,8 +40,15 @@ def _required(load: Load, tree: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem("missing", node.path, "", tip=tip, looked_in=load.looked_in(trail))
 
 
-def _record(load: Load, settings: Any, tree: Mapping[str, Any], more: list[Problem]) -> Any:
-    """The settings as rules see them: without the fields that have no valid value."""
+def valid_part(load: Load, settings: Any, more: Sequence[Problem] = ()) -> Any:
+    """The settings as rules see them: without the fields that have no valid value.
+
+    Args:
+        load: The load, which still has its values.
+        settings: The settings; None where they could not be made.
+        more: Problems that the load does not have yet.
+    """
+    tree = merged(load.state, load.fetched)
     wrong = {problem.field.partition(".")[0] for problem in (*load.all_problems(), *more) if problem.severity == "error"}
     wrong |= {path.partition(".")[0] for path in load.undecided}
     if settings is not None:

@@ -48,7 +48,7 @@ def _errors(one: Loaded) -> Sequence[Problem]:
 
 def _may_pass(one: Loaded) -> bool:
     """Whether time alone may mend all that is wrong."""
-    mounts_absent = any(not path.is_dir() for places in one.load.places for path in places.directories())
+    mounts_absent = any(not path.is_dir() for path in one.load.mounts)
     return all(problem.kind in _OUTAGE or (problem.kind == "missing" and mounts_absent) for problem in _errors(one))
 
 

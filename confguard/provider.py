@@ -10,6 +10,9 @@ A provider may also have:
 - ``loggers``, a tuple of the names of its SDK's loggers, which say nothing from threads that fetch (those below them that are
   there already are included; name what the SDK makes only while it is used);
 - ``warnings()``, which returns sentences about the way it is set up (certificate checks switched off, say);
+- ``requests(refs)``, which returns at most how many requests a fetch of these references makes where all goes well, a login
+  included; it asks neither the network nor the environment (one for each reference unless told; the path of one whose value is
+  not known yet has the name of a field in braces);
 - ``close()``, called after each fetch, whatever came of it; a provider given in code may be asked again by a later load.
 """
 

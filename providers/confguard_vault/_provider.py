@@ -8,6 +8,7 @@ from confguard.provider import Deadline, Failure, Found, Reference, fan_out
 from confguard_vault._auth import AppRole, Credential, Token, credential
 from confguard_vault._config import Endpoint, Environment, Options, SetupError, endpoint, skips_verification
 from confguard_vault._http import Client
+from confguard_vault._kv import parent
 from confguard_vault._load import Load
 
 
@@ -97,6 +98,13 @@ class Vault:
         for load, answer in answers.items():
             results |= dict.fromkeys(work[load], answer) if isinstance(answer, Failure) else answer
         return results
+
+    def requests(self, refs: Sequence[Reference]) -> int:
+        """At most how many requests a fetch of these makes: a login, a question a mount, and a read a path and version."""
+        paths = {(ref.scheme, ref.path.strip("/")) for ref in refs}
+        mounts = {(scheme, parent(path) or path) for scheme, path in paths}
+        reads = {(ref.scheme, ref.path.strip("/"), ref.param("version")) for ref in refs}
+        return len({ref.scheme for ref in refs}) + len(mounts) + len(reads)
 
     def close(self) -> None:
         """Close the connections and forget the logins."""

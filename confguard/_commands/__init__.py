@@ -1,0 +1,1 @@
+"""What the command ``confguard`` does, one file a command; what several need stands in a file of its own."""
