@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from confguard import __version__
+from tests.command import on_terminal, run
 
 SETTINGS = """
 import os
@@ -53,14 +53,6 @@ class Outer:
 class Plain:
     pass
 """
-
-
-def run(arguments: Sequence[str], **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run the installed command here."""
-    command = Path(sysconfig.get_path("scripts")) / "confguard"
-    environment = {"PATH": os.environ["PATH"], "HOME": str(Path.cwd())}
-    environment |= {name: value for name in ("PYTHONPATH",) if (value := os.environ.get(name))} | variables
-    return subprocess.run([command, *arguments], env=environment, capture_output=True, text=True, timeout=30, check=False)
 
 
 @pytest.fixture(autouse=True)
@@ -128,10 +120,11 @@ def test_a_plan_needs_no_environment() -> None:
     """--plan says what would be fetched for which fields, each payload once, and asks nobody."""
     done = run(["check", "service_settings:Vault", "--plan"])
     assert done.stdout == (
-        "vault: at most 1 read\n"
+        "vault: at most 3 requests\n"
         "    vault://secret/app  for a, b\n"
-        "openbao: at most 1 read\n"
+        "openbao: at most 3 requests\n"
         "    openbao://secret/other?version=3  for c\n"
+        "a start: at most 6 requests\n"
         "Vault: nothing wrong with the class (service_settings)\n"
     )
     assert done.returncode == 0
@@ -181,14 +174,14 @@ def test_a_mount_that_is_not_there_is_no_warning() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["check"], "Missing argument 'MODULE:CLASS'"),
+        (["check"], "Missing argument 'MODULE:CLASS...'"),
         (["check", "service_settings"], "'service_settings' is not MODULE:CLASS"),
         (["check", "service_setings:AppSettings"], "there is no module 'service_setings' here or on sys.path"),
         (["check", "service_settings:AppSetings"], "is not there; did you mean service_settings:AppSettings?"),
         (["check", "service_settings:Plain"], "service_settings:Plain is no subclass of confguard.BaseSettings"),
         (["check", "service_settings:AppSettings", "--timeout", "soon"], "'soon' is no duration above 0"),
         (["check", "service_settings:AppSettings", "--timeout", "0"], "'0' is no duration above 0"),
-        (["check", "service_settings:AppSettings", "--format", "xml"], "'xml' is not one of 'text', 'json'"),
+        (["check", "service_settings:AppSettings", "--format", "xml"], "'xml' is not one of 'text', 'json', 'github'"),
         (["chek"], "No such command 'chek'"),
     ],
 )
@@ -294,30 +287,8 @@ def test_no_colour_where_there_is_no_terminal() -> None:
     assert "\x1b" not in run(["check", "service_settings:Bound"]).stdout
 
 
-def test_colour_and_no_limit_on_a_terminal() -> None:
+def test_colour_on_a_terminal() -> None:
     """On a terminal the head of a problem is coloured, unless NO_COLOR asks for none."""
-    import pty
-
-    def shown(**variables: str) -> str:
-        parent, child = pty.openpty()
-        environment = {"PATH": os.environ["PATH"], "TERM": "xterm", **variables}
-        command = Path(sysconfig.get_path("scripts")) / "confguard"
-        with subprocess.Popen(
-            [command, "check", "service_settings:Bound"], env=environment, stdout=child, close_fds=True
-        ) as process:
-            os.close(child)
-            chunks: list[bytes] = []
-            while True:
-                try:
-                    chunk = os.read(parent, 4096)
-                except OSError:  # Linux says so when the other end is closed
-                    break
-                if not chunk:
-                    break
-                chunks.append(chunk)
-            process.wait(20)
-        os.close(parent)
-        return b"".join(chunks).decode()
-
-    assert "\x1b[31m" in shown()
-    assert "\x1b" not in shown(NO_COLOR="1")
+    arguments = ["check", "service_settings:Bound"]
+    assert "\x1b[31m" in on_terminal(arguments, "stdout")
+    assert "\x1b" not in on_terminal(arguments, "stdout", NO_COLOR="1")

@@ -6,6 +6,7 @@ import contextvars
 import io
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -709,14 +710,22 @@ def module_of(settings_class: type[BaseSettings]) -> Iterator[str]:
 
 
 @everything
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_no_output_of_check_holds_the_secret(scene: Scene, kind: str, breakage: Breakage, form: str) -> None:
-    """`confguard check` shows the secret neither on standard output nor on standard error, in any format."""
+@pytest.mark.parametrize(
+    "arguments",
+    ["check {}", "check {} --format json", "check {} --format github", "explain {}", "explain {} --format json", "run {} true"],
+)
+def test_no_output_of_the_command_holds_the_secret(
+    monkeypatch: pytest.MonkeyPatch, scene: Scene, kind: str, breakage: Breakage, arguments: str
+) -> None:
+    """The command shows the secret neither on standard output nor on standard error, in any format."""
     from confguard.cli import command
+
+    monkeypatch.setattr(os, "execvpe", lambda *_: pytest.fail("refused settings are handed to nobody"))
 
     settings_class = breakage(scene)
     with module_of(settings_class) as target:
-        result = CliRunner().invoke(command, ["check", target, "--format", form, "--timeout", "200ms"])
+        subcommand, *rest = arguments.format(target).split()
+        result = CliRunner().invoke(command, [subcommand, "--timeout", "200ms", *rest])
     assert result.exit_code in (70, 75, 77, 78)
     assert scene.canary[:12] not in result.output
     assert result.exception is None or places_of(scene.canary, result.exception) == []

@@ -95,8 +95,8 @@ def _table(told: "Sequence[Told]") -> Iterator[str]:
     """A line a field, and more where its origin is long or it shadows others; made for 80 columns, or the terminal's."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
     rows = [(_printable(field.field), _value(field), _origins(field)) for field in told]
-    first = min(max((len(field) for field, _, _ in rows), default=0), _WIDEST_FIELD)
-    second = min(max((len(value) for _, value, _ in rows), default=0), _WIDEST_VALUE)
+    first = min(max(5, *(len(field) for field, _, _ in rows)), _WIDEST_FIELD) if rows else 5
+    second = min(max(5, *(len(value) for _, value, _ in rows)), _WIDEST_VALUE) if rows else 5
     rest = max(width - first - second - 4, 24)
     yield _strong(f"{'field':<{first}}  {'value':<{second}}  from")
     for field, value, origins in rows:
