@@ -1,12 +1,14 @@
 """`confguard check`: several classes, env files, some fields, waiting, progress, and the forms of its report."""
 
 import json
+import logging
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from confguard import Problem
+from confguard import BaseSettings, ConfigError, Problem, validate
 from confguard._report import render_github
 from tests.command import environment, on_terminal, run, screen, start
 
@@ -221,8 +223,6 @@ def test_a_check_writes_nothing_and_needs_no_home() -> None:
         "from confguard.cli import main\n"
         "main()\n"
     )
-    import subprocess
-
     variables = {name: text for name, text in environment(WEB_PORT="1").items() if name != "HOME"}
 
     def check(target: str, **more: str) -> "subprocess.CompletedProcess[str]":
@@ -250,3 +250,27 @@ def test_the_help_of_each_command_has_examples_and_exit_codes(name: str) -> None
     text = run([name, "--help"]).stdout
     assert f"  confguard {name} myservice.settings:AppSettings" in text
     assert all(f" {code:>2}  " in text for code in (0, 64, 70, 74, 75, 77, 78))
+
+
+def test_each_load_leaves_one_structured_record(caplog: pytest.LogCaptureFixture) -> None:
+    """A load is logged with counts, durations and kinds, for machines as attributes; and with nothing that was read."""
+
+    class Settings(BaseSettings):
+        port: int
+
+    caplog.set_level(logging.INFO, "confguard")
+    with pytest.raises(ConfigError):
+        validate(Settings)
+    [record] = caplog.records
+    facts = vars(record)["confguard"]
+    seconds = facts.pop("seconds")
+    assert facts == {
+        "settings_classes": [f"{__name__}:{Settings.__qualname__}"],
+        "valid": False,
+        "fields": 1,
+        "fetched": 0,
+        "providers": {},
+        "problems": {"missing": 1},
+    }
+    assert 0 < seconds < 10
+    assert record.getMessage().startswith(f"{Settings.__qualname__}: refused in 0.")

@@ -48,7 +48,7 @@ def show_plan(call: "Call", form: str, *, quiet: bool) -> int:
     if quiet and code == 0:
         return code
     if form == "json":
-        report(problems, names, form, more={"plan": _by_payload(rows), "requests": requests})
+        report(problems, names, form, more={"requests": requests, "plan": _by_payload(rows)})
     else:
         shown = [*_text(rows, requests, several=len(schemas) > 1)]
         click.echo("".join(f"{line}\n" for line in [*shown, *([""] if shown and problems else [])]), nl=False)

@@ -173,6 +173,20 @@ def test_a_login_is_not_carried_over(bao: OpenBao, mount: str, what: str) -> Non
     assert [str(request) for request in bao.requests()].count("update auth/approle/login") == 2
 
 
+def test_the_plan_counts_the_requests_that_are_made(bao: OpenBao, mount: str, fetch: Fetch) -> None:
+    """What is told without a network is what the store's log shows: one login, one question a mount, one read a path."""
+    other = f"kv-{secrets.token_hex(4)}"
+    bao.mount_kv(other)
+    for path, name in ((mount, "b"), (other, "c")):
+        bao.put(path, name, {"n": 1})
+    bao.policy("counted", f'path "{mount}/*" {{ capabilities = ["read"] }}\npath "{other}/*" {{ capabilities = ["read"] }}')
+    vault = Vault(address=bao.address, auth=AppRole(*bao.app_role("counted", "counted")), ca_cert=bao.ca_cert)
+    references = [f"vault://{mount}/app", f"vault://{mount}/app?version=1", f"vault://{mount}/b", f"vault://{other}/c"]
+    bao.requests()
+    assert all(isinstance(answer, Found) for answer in fetch(vault, *references).values())
+    assert Vault().requests([parse_reference(text) for text in references]) == len(bao.requests()) == 7
+
+
 def test_a_new_load_logs_in_again(bao: OpenBao, mount: str, fetch_one: FetchOne) -> None:
     """A provider that was closed can load again, with a login of its own."""
     bao.policy("again", f'path "{mount}/*" {{ capabilities = ["read"] }}')
