@@ -3,9 +3,11 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "confguard"
@@ -24,10 +26,19 @@ def run(arguments: Sequence[str], **variables: str) -> "subprocess.CompletedProc
     )
 
 
-def start(arguments: Sequence[str], **variables: str) -> "subprocess.Popen[str]":
-    """Begin to run the command here."""
+@contextmanager
+def started(arguments: Sequence[str], **variables: str) -> "Generator[subprocess.Popen[str]]":
+    """The command, begun here; it and what it started are ended at the latest with this."""
     pipe = subprocess.PIPE
-    return subprocess.Popen([COMMAND, *arguments], env=environment(**variables), stdout=pipe, stderr=pipe, text=True)
+    process = subprocess.Popen(
+        [COMMAND, *arguments], env=environment(**variables), stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):  # it has ended
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def on_terminal(arguments: Sequence[str], stream: str, **variables: str) -> str:

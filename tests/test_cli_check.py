@@ -10,7 +10,7 @@ import pytest
 
 from confguard import BaseSettings, ConfigError, Problem, validate
 from confguard._report import render_github
-from tests.command import environment, on_terminal, run, screen, start
+from tests.command import environment, on_terminal, run, screen, started
 
 SETTINGS = """
 from pathlib import Path
@@ -132,7 +132,7 @@ def test_only_these_fields_are_loaded() -> None:
 def test_waiting_for_a_store_tells_a_line_a_change() -> None:
     """--wait goes on while the store is out, says so once on standard error, and ends well when it is back."""
     Path("up").unlink()
-    with start(["check", "services:Web", "--wait", "30s"], WEB_PORT="1") as process:
+    with started(["check", "services:Web", "--wait", "30s"], WEB_PORT="1") as process:
         assert process.stderr is not None
         told = [process.stderr.readline(), process.stderr.readline()]
         Path("up").touch()
@@ -145,7 +145,7 @@ def test_waiting_for_a_store_tells_a_line_a_change() -> None:
 
 def test_waiting_for_a_mount_that_is_not_there_yet() -> None:
     """--wait goes on while a declared mount is not there, and not where the mount is there without the value."""
-    with start(["check", "services:Mounted", "--wait", "30s"]) as process:
+    with started(["check", "services:Mounted", "--wait", "30s"]) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "waiting: token missing\n"
         Path("new").mkdir()

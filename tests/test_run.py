@@ -20,7 +20,7 @@ from pydantic import AliasChoices, AliasPath, BaseModel, Field, PostgresDsn, Sec
 from confguard import BaseSettings, SettingsConfigDict
 from confguard._call import Call, load_settings
 from confguard._exported import Exported, exceeds, export
-from tests.command import run, start
+from tests.command import run, started
 
 SETTINGS = """
 import os
@@ -117,7 +117,7 @@ def test_the_command_takes_the_place_of_the_process() -> None:
         "import os, signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); "
         "print(os.getpid(), flush=True); signal.pause()"
     )
-    with start(["run", "services:Flat", "--only", "names", "--", sys.executable, "-c", code]) as process:
+    with started(["run", "services:Flat", "--only", "names", "--", sys.executable, "-c", code]) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == f"{process.pid}\n"
         process.send_signal(signal.SIGTERM)
@@ -211,6 +211,11 @@ class Inner(BaseModel):
     depth: float | None = None
 
 
+class Outer(BaseModel):
+    inner: Inner
+    flag: bool = False
+
+
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 NOT_EMPTY = TEXTS.filter(bool)
 INNER = st.builds(
@@ -224,6 +229,7 @@ KINDS: Mapping[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "texts": (list[str], st.lists(TEXTS)),
     "many": (dict[str, int], st.dictionaries(TEXTS, st.integers())),
     "inner": (Inner, INNER),
+    "outer": (Outer, st.builds(Outer, inner=INNER, flag=st.booleans())),
     "inners": (list[Inner], st.lists(INNER)),
     "colour": (Colour, st.sampled_from(Colour)),
     "word": (Literal["a", "b c"], st.sampled_from(["a", "b c"])),
@@ -323,3 +329,20 @@ def test_what_is_exported_is_not_shown() -> None:
     _, written = exported(Settings, {"password": canary})
     assert canary in written.variables.values()
     assert canary not in repr(written)
+
+
+@pytest.mark.parametrize(
+    ("config", "names"),
+    [
+        ({}, {"OUTER"}),
+        ({"env_nested_delimiter": "__"}, {"OUTER__INNER__NAME", "OUTER__INNER__TOKEN", "OUTER__INNER__PORTS", "OUTER__FLAG"}),
+        ({"env_nested_delimiter": "_", "env_nested_max_split": 1}, {"OUTER_INNER", "OUTER_FLAG"}),
+    ],
+)
+def test_a_model_is_taken_apart_as_far_as_variables_can_name_its_fields(config: dict[str, Any], names: set[str]) -> None:
+    """Each field has a variable where the class reads one for it; else the model around it is written as JSON."""
+    settings_class = class_with({"outer": (Outer, Field())}, config)
+    given = {"inner": {"name": "n", "token": secrets.token_hex(), "ports": [1]}, "flag": True}
+    settings, written = exported(settings_class, {"outer": given})
+    assert written.variables.keys() == names
+    assert read_back(settings_class, written.variables).model_dump() == settings.model_dump()
