@@ -29,18 +29,24 @@ class Line:
 
 def make_plan(schema: Schema) -> Mapping[str, tuple[Line, ...]]:
     """By scheme, everything that a load may have to fetch, each payload once; where a source has the value, it is not."""
-    lines: dict[str, dict[tuple[str, str], Line]] = {}
+    lines: dict[str, dict[str, Line]] = {}
     for trail in schema.bound:
         binding = trail[-1].binding
-        for at, choice in enumerate(binding.choices if binding is not None else ()):
-            payload = _payload_text(choice)
-            first = binding is None or binding.each is not None or at == 0
-            notes = [f"when {binding.when}"] if binding is not None and binding.when is not None else []
-            note = ", ".join([*notes, *([] if first else ["where the one before is missing"])])
+        assert binding is not None  # noqa: S101 - that is what makes it bound
+        for at, choice in enumerate(binding.choices):
+            notes = [f"when {binding.when}"] if binding.when is not None else []
+            notes += ["where the one before is missing"] if at and binding.each is None else []
             known = lines.setdefault(choice.rest.scheme, {})
-            line = known.get((payload, note), Line(payload, payload_of(choice.rest), (), note))
-            known[payload, note] = replace(line, fields=tuple(dict.fromkeys((*line.fields, trail[-1].path))))
+            text = _payload_text(choice)
+            line = Line(text, payload_of(choice.rest), (trail[-1].path,), ", ".join(notes))
+            known[text] = _joined(known[text], line) if text in known else line
     return {scheme: tuple(known.values()) for scheme, known in lines.items()}
+
+
+def _joined(one: Line, other: Line) -> Line:
+    """Two lines for one payload: it is asked for where either is."""
+    note = " or ".join(dict.fromkeys((one.note, other.note))) if one.note and other.note else ""
+    return replace(one, fields=tuple(dict.fromkeys((*one.fields, *other.fields))), note=note)
 
 
 def _payload_text(choice: Template) -> str:
