@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from confguard.provider import Deadline, Failure, Found, Reference, fan_out
-from confguard_vault._auth import AppRole, Credential, Token, credential
-from confguard_vault._config import Endpoint, Environment, Options, SetupError, endpoint, skips_verification
+from confguard_vault._auth import Auth
+from confguard_vault._config import Endpoint, Options, endpoint, skips_verification
+from confguard_vault._credential import Credential, credential
+from confguard_vault._environment import Environment, SetupError
 from confguard_vault._http import Client
 from confguard_vault._load import Load
 
@@ -43,7 +45,7 @@ class Vault:
         self,
         *,
         address: str | None = None,
-        auth: Token | AppRole | None = None,
+        auth: Auth | None = None,
         namespace: str | None = None,
         ca_cert: str | os.PathLike[str] | None = None,
         client_cert: str | os.PathLike[str] | None = None,
