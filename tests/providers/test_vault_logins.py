@@ -97,7 +97,8 @@ class Reviewer:
     def answer(self, review: dict[str, Any]) -> dict[str, Any]:
         known = review["spec"]["token"] in self.known
         user = {"username": "system:serviceaccount:shop:web", "uid": "uid-of-web", "groups": ["system:serviceaccounts"]}
-        return {**review, "status": {"authenticated": known, "user": user if known else {}}}
+        status = {"authenticated": known, "user": user if known else {}, "audiences": review["spec"].get("audiences")}
+        return {**review, "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": status}
 
 
 @pytest.fixture
@@ -339,12 +340,13 @@ def test_credentials_are_told_before_the_first_request(fetch_one: FetchOne, tmp_
     """A credential that never gets anywhere is known to the redactor all the same, and is in no repr."""
     secret = secrets.token_hex()
     (tmp_path / "secret").write_text(secret)
-    auth: Auth = {
+    auths: dict[str, Auth] = {
         "jwt": JWT("web", secret),
         "kubernetes": Kubernetes("web", token_file=tmp_path / "secret"),
         "userpass": UserPass("web", secret),
         "approle": AppRole("web", secret),
-    }[kind]
+    }
+    auth = auths[kind]
     vault = Vault(address="https://127.0.0.1:1", auth=auth)
     assert not redactor.holds_secret(secret)
     result = fetch_one(vault, "vault://secret/app")
