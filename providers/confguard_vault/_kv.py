@@ -90,7 +90,9 @@ def mount_of(reply: Reply, asked: Preflight, names: Mapping[str, str]) -> Mount 
         tip = None
         if reply.status == 403 and inside:
             api_path = f"{first}/data/{inside.removeprefix('data/')}"
-            tip = f"is there a mount {first}/{names['WITHIN']}? If so, {_policy(api_path)} (KV v1: without data/)"
+            tip = (
+                f"is there a mount {first}/{names['WITHIN']}? If so, {_policy(api_path)} (KV v1 and other engines: without data/)"
+            )
         return status_failure(reply.status, asked.name, names, tip=tip, retry_after=reply.retry_after, target=reply.target)
     data = as_object(json_object(reply.body).get("data"))
     path, options = data.get("path"), as_object(data.get("options"))
@@ -101,11 +103,13 @@ def mount_of(reply: Reply, asked: Preflight, names: Mapping[str, str]) -> Mount 
     return Mount(path, 2 if options.get("version") == "2" else 1)
 
 
-def read_of(reference: Reference, path: str, mount: Mount) -> Read | Failure:
+def read_of(reference: Reference, path: str, mount: Mount, names: Mapping[str, str]) -> Read | Failure:
     """What to read for a reference, now that its mount is known."""
     version = reference.param("version")
     name = f"{reference.scheme} {path}"
     if mount.kv != 2:
+        if version is not None and not mount.path:  # a store that old has no KV v2, so it is more likely another one
+            return not_this_store(name, names)
         if version is not None:
             kind = "KV v1" if mount.kv else "this engine"
             return Failure("unconfigured", f"{name}: {kind} keeps no versions", "leave ?version= out, or use KV v2")

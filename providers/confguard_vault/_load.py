@@ -50,7 +50,7 @@ class Load:
         reads: dict[Reference, Read | Failure] = {}
         for ref, path in paths.items():
             mount = path if isinstance(path, Failure) else mounts[path]
-            reads[ref] = mount if isinstance(mount, Failure) else read_of(ref, str(path), mount)
+            reads[ref] = mount if isinstance(mount, Failure) else read_of(ref, str(path), mount, self._names)
         wanted = [read for read in reads.values() if isinstance(read, Read)]
         found = self._side_by_side(self._read, wanted)
         token_works = token_works or mount_told or any(isinstance(answer, Found) for answer in found.values())

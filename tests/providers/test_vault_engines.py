@@ -215,7 +215,8 @@ def test_engines_keep_no_versions(rabbitmq: Engine, bao: OpenBao, root: Vault, f
 
 
 NUMBERS = (
-    '{"version": 1.10, "big": 123456789012345678901234567890, "huge": 1e400, "fine": 0.10000000000000000555, "n": -0, "i": 7}'
+    '{"version": 1.10, "big": 123456789012345678901234567890, "huge": 1e400, "fine": 0.10000000000000000555, "n": -0, "i": 7, '
+    f'"digits": {"7" * 5000}}}'
 )
 
 
@@ -239,7 +240,9 @@ def test_numbers_of_a_real_store(bao: OpenBao, root: Vault, fetch_one: FetchOne)
     assert fetch_one(root, f"vault://{path}/app") == Found('{"a": 1.10, "b": 123456789012345678901234567890, "c": 1.5e3}')
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "[" * 3000 + "]" * 3000])
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "[" * 700 + "]" * 700, "[" * 3000 + "]" * 3000], ids=["NaN", "Infinity", "deep", "deeper"]
+)
 def test_what_is_no_json_or_too_deep(double: Any, fetch_one: FetchOne, value: str) -> None:
     """What no store writes is malformed, and nothing raises."""
     double.bodies["/v1/secret/app"] = f'{{"data": {{"a": {value}}}}}'.encode()

@@ -290,6 +290,9 @@ def test_a_404_about_something_else_is_not_missing(bao: OpenBao, mount: str, fet
     assert fetch_one(nowhere, f"vault://{mount}/app") == Failure(
         "unconfigured", f"vault {mount}/app: 404, and not for want of a secret", tip.format("Vault(namespace=…)")
     )
+    assert fetch_one(nowhere, f"vault://{mount}/app?version=1") == Failure(
+        "unconfigured", f"vault {mount}/app: 404, and not for want of a secret", tip.format("Vault(namespace=…)")
+    )
     for body in (b"", b"404 page not found", b'{"errors": ["no handler for route"]}', b"[]"):
         double.statuses[READ] = 404
         double.bodies[READ] = body

@@ -401,6 +401,13 @@ def test_contradictions_in_code(make: Callable[[], object]) -> None:
         make()
 
 
+def test_bare_token_in_code() -> None:
+    """A token that is not in a Token is refused where it is written, and is not shown."""
+    secret: Any = secrets.token_hex()
+    with pytest.raises(TypeError, match=r"^auth takes Token\(…\) and its like, not a bare str$"):
+        Vault(auth=secret)
+
+
 def test_login_in_a_namespace(bao: OpenBao, fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch) -> None:
     """A login is made in the namespace, and one where there is no such method or namespace is told with its setting."""
     name, password = f"ns-{secrets.token_hex(4)}", secrets.token_hex()
