@@ -85,7 +85,7 @@ def wrong_use() -> None:
     Failure("gone", "message")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     From("vault://a", on_outage="ignore")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     When(app_env=1.5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    rule("claim")(lambda self: None)  # type: ignore[return-value] # pyright: ignore[reportArgumentType]
+    rule("claim")(lambda self: None)  # type: ignore[arg-type, return-value] # pyright: ignore[reportArgumentType]
     From(1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     SettingsConfigDict(provider=[])  # type: ignore[typeddict-unknown-key] # pyright: ignore[reportCallIssue]
 
