@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
+from confguard._classes import schema_of
 from confguard._explain import known
 from confguard._fetch import Together
 from confguard._invalid import faulty_code, invalid, unreadable_files
@@ -64,7 +65,7 @@ class Call:
         """
         if not self.timeout > 0:
             raise ValueError(f"timeout must be above 0 seconds, not {self.timeout!r}")
-        paths = {path for settings_class in self.settings_classes for path in Load(settings_class).schema.trails}
+        paths = {path for owner in self.settings_classes for path in schema_of(owner).trails} if self.only else set()
         for name in sorted(self.only - paths):
             meant = closest(name, paths)
             raise ValueError(f"there is no field {name!r}{f'; did you mean {meant!r}?' if meant else ''}")

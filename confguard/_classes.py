@@ -1,7 +1,7 @@
 """Reading settings classes: what pydantic knows of their fields, and what is bound, as a schema."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
@@ -9,7 +9,7 @@ from pydantic import AliasChoices, AliasPath, BaseModel
 from pydantic.fields import FieldInfo
 
 from confguard._bindings import From, FromEach, Required, rules_of
-from confguard._mistakes import Fault, stray_rules, wrong_deciders
+from confguard._mistakes import Fault, stray_rules, wrong_deciders, wrong_prefixes
 from confguard._plan import DECODE
 from confguard._problem import Problem
 from confguard._reference import InvalidReferenceError, Template, parse_template
@@ -30,14 +30,19 @@ def schema_of(settings_class: type[BaseModel]) -> Schema:
         mistakes: list[Problem] = []
         nodes = _nodes(settings_class, "", (settings_class,), mistakes)
         models = frozenset(part for part in parts(settings_class) if isinstance(part, type) and issubclass(part, BaseModel))
-        schema = Schema(name, nodes, models - {settings_class}, tuple(rules_of(settings_class)))
-        mistakes += [*wrong_deciders(schema), *stray_rules(schema)]
+        schema = Schema(name, nodes, models - {settings_class}, tuple(rules_of(settings_class)), _secret_computed(settings_class))
+        allowed: Sequence[str] = settings_class.model_config.get("allowed_references", ())  # type: ignore[assignment] # our own key
+        mistakes += [*wrong_deciders(schema), *stray_rules(schema), *wrong_prefixes(allowed)]
         schema = dataclasses.replace(
             schema, mistakes=tuple(dataclasses.replace(wrong, settings_class=name) for wrong in mistakes)
         )
         if settings_class.__pydantic_complete__:
             _schemas[settings_class] = schema
     return schema
+
+
+def _secret_computed(model: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(name for name, info in model.model_computed_fields.items() if is_secret(info.return_type))
 
 
 def _nodes(model: type, prefix: str, above: tuple[type, ...], mistakes: list[Problem]) -> tuple[Node, ...]:

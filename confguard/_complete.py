@@ -38,11 +38,12 @@ def complete(load: Load, state: dict[str, Any], given: Mapping[str, State], *, s
     references = _learn(load, state, strict=strict)
     for fault in load.readings.faults:
         load.add_fault(fault)
-    wants = [*outside_wants(load, references, state, given, warn=strict), *bound_wants(load, state)]
-    if wants:
-        load.wants = {want.trail[-1].path: want for want in wants}
-        for want in wants:
-            load.handled.update(node.model for node in want.trail if node.model is not None)
+    wants = list(outside_wants(load, references, state, given, warn=strict))
+    pointed = {want.trail[-1].path for want in wants}
+    wants += [want for want in bound_wants(load, state) if want.trail[-1].path not in pointed]
+    for want in wants:
+        load.wants[want.trail[-1].path] = want
+        load.handled.update(node.model for node in want.trail if node.model is not None)
     for scheme, sentence in load.together.fetch(wants):
         load.problems.append(Problem("degraded", "", redactor.redact(f"{scheme}: {sentence}"), severity="warning"))
     for want in wants:

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
-from pydantic import ValidationError
-
 from confguard._partial import validate_fields
 from confguard._schema import Schema
+from confguard._sources import Raised, attempt
 from confguard._state import ABSENT, find
 
 
@@ -50,10 +49,12 @@ class Deciders:
             return
         *above, node = trail
         owner, given = (above[-1].model, find(state, tuple(above))) if above else (self._settings_class, state)
-        try:
-            if isinstance(owner, type) and not isinstance(given, owner):
-                self.values[name] = validate_fields(owner, {node.name}, given)[node.name]
-            else:
-                self.values[name] = getattr(given, node.name)
-        except ValidationError:
+        assert isinstance(owner, type)  # noqa: S101 - what has fields is a class
+        if isinstance(given, owner):
+            self.values[name] = getattr(given, node.name)
+            return
+        values = attempt(lambda: validate_fields(owner, {node.name}, given))
+        if isinstance(values, Raised):
             self._unknown.add(name)
+        else:
+            self.values[name] = values[node.name]

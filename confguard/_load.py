@@ -4,7 +4,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, 
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_settings import BaseSettings
 
@@ -20,9 +20,6 @@ from confguard._sources import Fault, Readings, Source, State, Watched
 from confguard._state import STRAY, find, present
 from confguard._values import texts
 from confguard.provider import Provider
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds until a load gives up on what has not answered."""
@@ -47,7 +44,7 @@ class Load:
         unbound: By field path, the condition of its binding, where that does not hold.
         fetched: What was fetched, as a tree to merge below what the sources gave.
         ran: Whether our source was asked at all.
-        mounts: The directories that the sources read files from; known once values are forgotten.
+        lacks_mount: Whether a declared directory was not there.
     """
 
     def __init__(
@@ -70,7 +67,7 @@ class Load:
         self.unbound: dict[str, str] = {}
         self.fetched: dict[str, Any] = {}
         self.ran = False
-        self.mounts: Sequence[Path] = ()
+        self.lacks_mount = False
         self.together = together or Together(timeout)
         self.state: dict[str, Any] = {}
         self.texts: list[str | bytes] = []
@@ -116,7 +113,7 @@ class Load:
 
     def forget(self) -> None:
         """Let go of every value. A copied context can keep a load alive."""
-        self.mounts = [path for places in self.places for path in places.directories()]
+        self.lacks_mount = any(not path.is_dir() for places in self.places for path in places.directories())
         self.readings.clear()
         self.state, self.fetched = {}, {}
         self.texts.clear()
@@ -138,7 +135,8 @@ class Load:
                 decides = "decides what it is bound to and" if len(names) == 1 else "decide what it is bound to and"
                 told.append(Problem("missing", path, f"{', '.join(names)} {decides} cannot be known before the whole class is"))
         for problem in told:
-            hanging = [path for path, names in self.undecided.items() if problem.field in names]
+            is_mistake = problem.kind == "mistake"
+            hanging = [path for path, names in self.undecided.items() if problem.field in names and not is_mistake]
             note = f"without it {', '.join(hanging)} cannot be looked for" if hanging else ""
             message = "; ".join(text for text in (problem.message, note) if text)
             yield replace(problem, message=message, settings_class=problem.settings_class or self.schema.name)

@@ -1,10 +1,11 @@
 """What is wrong with a settings class as a whole: fields that cannot decide others, conditions that never hold, stray rules."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 
 from confguard._bindings import RULE, When
 from confguard._problem import Problem
+from confguard._reference import InvalidReferenceError, parse_reference
 from confguard._schema import Schema
 from confguard._values import closest
 
@@ -76,3 +77,20 @@ def stray_rules(schema: Schema) -> Iterator[Problem]:
                 yield Problem(
                     "mistake", "", f"the rule {name} of {model.__qualname__} is never asked: rules stand in settings classes"
                 )
+
+
+def wrong_prefixes(allowed: Iterable[str]) -> Iterator[Problem]:
+    """Prefixes of references from outside that can allow nothing."""
+    for prefix in allowed:
+        if (why := _wrong_prefix(prefix)) is not None:
+            yield Problem("mistake", "", f"allowed_references has {prefix!r}: {why}", tip="write vault://secret/myservice/")
+
+
+def _wrong_prefix(prefix: str) -> str | None:
+    """Why a prefix in a class is none."""
+    scheme, separator, path = prefix.partition("://")
+    try:
+        parsed = parse_reference(f"{scheme}{separator}{path or 'x'}")
+    except InvalidReferenceError as exc:
+        return str(exc)
+    return "a prefix has no parameters and no fragment" if parsed.params or parsed.fragment else None

@@ -45,16 +45,6 @@ def read_reference(value: str, allowed: Sequence[str]) -> Reference | Refused:
     return reference
 
 
-def wrong_prefix(prefix: str) -> str | None:
-    """Why a prefix in a class is none."""
-    scheme, separator, path = prefix.partition("://")
-    try:
-        parsed = parse_reference(f"{scheme}{separator}{path or 'x'}")
-    except InvalidReferenceError as exc:
-        return str(exc)
-    return "a prefix has no parameters and no fragment" if parsed.params or parsed.fragment else None
-
-
 def _is_below(reference: Reference, prefix: str) -> bool:
     scheme, _, path = prefix.partition("://")
     if reference.scheme != scheme:

@@ -19,30 +19,38 @@ class Line:
         reference: The same, good for asking where no field's value has to be filled in; else its path has the fields' names.
         fields: The paths of the fields that are bound to it.
         note: When it is asked for, where that depends on something: a condition, or another reference that comes first.
-        round: In which round it is asked for: 0 for all but later alternatives.
+        rounds: In which rounds it is asked for: 0, and later ones where it is an alternative.
     """
 
     payload: str
     reference: Reference
     fields: tuple[str, ...]
     note: str = ""
-    round: int = 0
+    rounds: frozenset[int] = frozenset({0})
 
 
 def make_plan(schema: Schema) -> Mapping[str, tuple[Line, ...]]:
     """By scheme, everything that a load may have to fetch, each payload once; where a source has the value, it is not."""
-    lines: dict[str, dict[tuple[str, str, int], Line]] = {}
+    lines: dict[str, dict[str, Line]] = {}
     for trail in schema.bound:
         binding = trail[-1].binding
-        for at, choice in enumerate(binding.choices if binding is not None else ()):
-            payload = _payload_text(choice)
-            turn = 0 if binding is None or binding.each is not None else at
-            notes = [f"when {binding.when}"] if binding is not None and binding.when is not None else []
-            note = ", ".join([*notes, *(["where the one before is missing"] if turn else [])])
+        assert binding is not None  # noqa: S101 - that is what makes it bound
+        for at, choice in enumerate(binding.choices):
+            notes = [f"when {binding.when}"] if binding.when is not None else []
+            turn = at if binding.each is None else 0
+            notes += ["where the one before is missing"] if turn else []
             known = lines.setdefault(choice.rest.scheme, {})
-            line = known.get((payload, note, turn), Line(payload, payload_of(_named(choice)), (), note, turn))
-            known[payload, note, turn] = replace(line, fields=tuple(dict.fromkeys((*line.fields, trail[-1].path))))
+            text = _payload_text(choice)
+            line = Line(text, payload_of(_named(choice)), (trail[-1].path,), ", ".join(notes), frozenset({turn}))
+            known[text] = _joined(known[text], line) if text in known else line
     return {scheme: tuple(known.values()) for scheme, known in lines.items()}
+
+
+def _joined(one: Line, other: Line) -> Line:
+    """Two lines for one payload: it is asked for where either is."""
+    note = " or ".join(dict.fromkeys((one.note, other.note))) if one.note and other.note else ""
+    fields = tuple(dict.fromkeys((*one.fields, *other.fields)))
+    return replace(one, fields=fields, note=note, rounds=one.rounds | other.rounds)
 
 
 def _named(choice: Template) -> Reference:

@@ -1,16 +1,19 @@
-"""What settings are judged by beside their types: rules, and fields that a condition requires."""
+"""What is done with settings once they are made: rules and conditions judge them, and their computed secrets are learned."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from confguard._load import Load
 from confguard._partial import make, validate_fields
 from confguard._problem import Problem
 from confguard._redaction import redactor
 from confguard._report import place_of
+from confguard._sources import Raised, attempt
 from confguard._state import ABSENT, find, merged
+from confguard._values import texts
 
 
 def judge(load: Load, settings: Any) -> list[Problem]:
@@ -20,12 +23,28 @@ def judge(load: Load, settings: Any) -> list[Problem]:
         load: The load, which still has its values.
         settings: The settings; None where they could not be made, and rules run on the fields that are valid.
     """
+    computed = list(_learn_computed(load, settings)) if settings is not None else []
     if not load.schema.conditional and not load.schema.rules:
-        return []
-    tree = merged(load.state, load.fetched)
-    required = list(_required(load, tree))
+        return computed
+    required = list(_required(load, merged(load.state, load.fetched)))
     record = valid_part(load, settings, required) if load.schema.rules else None
-    return [*required, *(problem for name, claim in load.schema.rules for problem in _asked(load, record, name, claim))]
+    return [
+        *computed,
+        *required,
+        *(problem for name, claim in load.schema.rules for problem in _asked(load, record, name, claim)),
+    ]
+
+
+def _learn_computed(load: Load, settings: Any) -> Iterator[Problem]:
+    """Tell the redactor the values of computed fields that are secrets: a DSN that is made of parts, say."""
+    for name in load.schema.computed if not load.only else ():
+        value = attempt(partial(getattr, settings, name))
+        if isinstance(value, Raised):
+            message = "is a computed secret whose value cannot be known, so it cannot be hidden: computing it raised"
+            yield Problem("mistake", name, message, severity="warning")
+        else:
+            for text in texts(value):
+                redactor.learn(text, name)
 
 
 def _required(load: Load, tree: Mapping[str, Any]) -> Iterator[Problem]:
@@ -54,13 +73,7 @@ def valid_part(load: Load, settings: Any, more: Sequence[Problem] = ()) -> Any:
     if settings is not None:
         return make_without(settings, wrong) if wrong - {""} else settings
     names = {node.name for node in load.schema.nodes if load.wanted(node.path)} - wrong
-    values: Mapping[str, Any]
-    try:
-        values = validate_fields(load.settings_class, names, tree)
-    except ValidationError as exc:
-        names -= {str(error["loc"][0]) for error in exc.errors(include_input=False, include_context=False) if error["loc"]}
-        values = _values(load, names, tree)
-    return make(load.settings_class, values)
+    return make(load.settings_class, _valid(load, names, tree))
 
 
 def make_without(settings: BaseModel, wrong: set[str]) -> BaseModel:
@@ -68,11 +81,13 @@ def make_without(settings: BaseModel, wrong: set[str]) -> BaseModel:
     return make(type(settings), {name: value for name, value in settings.__dict__.items() if name not in wrong})
 
 
-def _values(load: Load, names: set[str], tree: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        return validate_fields(load.settings_class, names, tree)
-    except ValidationError:  # a validator looks at a field that is not there
-        return {}
+def _valid(load: Load, names: set[str], tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values of these fields, of which others are known to be wrong; one by one where together they cannot be had."""
+    together = attempt(lambda: validate_fields(load.settings_class, names, tree))
+    if not isinstance(together, Raised):
+        return together
+    alone = ((name, attempt(partial(validate_fields, load.settings_class, {name}, tree))) for name in sorted(names))
+    return {name: value[name] for name, value in alone if not isinstance(value, Raised)}
 
 
 def _asked(load: Load, record: Any, name: str, claim: str) -> Iterator[Problem]:

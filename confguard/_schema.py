@@ -105,6 +105,7 @@ class Schema:
         nodes: Its fields.
         models: The models nested in it.
         rules: The name and the claim of each of its rules.
+        computed: The names of its computed fields that are secrets.
         mistakes: What is wrong with the class itself.
     """
 
@@ -112,6 +113,7 @@ class Schema:
     nodes: tuple[Node, ...]
     models: frozenset[type]
     rules: tuple[tuple[str, str], ...] = ()
+    computed: tuple[str, ...] = ()
     mistakes: tuple[Problem, ...] = ()
 
     @cached_property

@@ -113,7 +113,7 @@ class BindingsSource(PydanticBaseSettingsSource):
             raise ConfigError(problems)
         _log_warnings(problems)
         building = _building.get()
-        if building is not None and (load.schema.rules or load.schema.conditional):
+        if building is not None and (load.schema.rules or load.schema.conditional or load.schema.computed):
             building.append(load)
         return found
 

@@ -71,13 +71,13 @@ def _add_failure(load: Load, want: Want, reference: Reference, failure: Failure)
 
 def _put(load: Load, trail: Trail, value: object, origin: Origin) -> None:
     node = trail[-1]
+    load.origins.note_fetched(node.path, origin)
     if node.secret:
         for text in texts(value):
             if not text and not node.takes_empty:
                 load.refuse_empty(trail)
             load.texts.append(text)
             redactor.learn(text, node.path)
-    load.origins.note_fetched(node.path, origin)
     place(load.fetched, load.state, trail, value)
 
 

@@ -28,7 +28,7 @@ def pick(found: Found, pointer: str, where: str) -> Found | Failure:
     """
     if not pointer:
         return found
-    value = loads(found.value)
+    value = loads(found.value, exact=True)
     if isinstance(value, Unreadable):
         tip = None if value.doubled else "take the fragment off"
         return Failure("malformed", f"{where}: {value.reason}, so #{pointer} picks nothing", tip=tip)
@@ -40,7 +40,10 @@ def pick(found: Found, pointer: str, where: str) -> Found | Failure:
         value = step
     if value is None:
         return Failure("missing", f"{where}: {pointer} is null")
-    return Found(value if isinstance(value, str) else json.dumps(value), found.version, found.expires_at)
+    text = _dumps(value)
+    if text is None:
+        return Failure("malformed", f"{where}: {pointer} is nested too deep")
+    return replace(found, value=text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,22 @@ class _DoubledError(ValueError):
     """A key stands twice in one object."""
 
 
-def loads(payload: str | bytes) -> "JSON | Unreadable":
-    """A payload read as JSON, in which no key may stand twice."""
+class _Number(str):
+    """A number as it was written: a key may be ``1.10``, and a float would lose digits."""
+
+    __slots__ = ()
+
+
+def loads(payload: str | bytes, *, exact: bool = False) -> "JSON | Unreadable":
+    """A payload read as JSON, in which no key may stand twice.
+
+    Args:
+        payload: The payload.
+        exact: Whether numbers are kept as the texts that they were written as.
+    """
+    number = _Number if exact else None
     try:
-        value: JSON = json.loads(payload, object_pairs_hook=_without_doubles)
+        value: JSON = json.loads(payload, object_pairs_hook=_without_doubles, parse_float=number, parse_int=number)
     except (ValueError, RecursionError) as exc:
         return Unreadable(isinstance(exc, _DoubledError))
     return value
@@ -77,6 +92,28 @@ def _without_doubles(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
     if len(made) < len(pairs):
         raise _DoubledError
     return made
+
+
+def _dumps(value: JSON) -> str | None:
+    """A text as it stands, of anything else its JSON, numbers as they were written; None where it is nested too deep."""
+    if isinstance(value, str):
+        return str(value)
+    try:
+        return _written(value)
+    except RecursionError:
+        return None
+
+
+def _written(value: JSON) -> str:
+    match value:
+        case _Number():
+            return str(value)
+        case dict():
+            return "{" + ", ".join(f"{json.dumps(key)}: {_written(item)}" for key, item in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(_written, value)) + "]"
+        case _:
+            return json.dumps(value)
 
 
 DECODINGS = ("base64",)

@@ -13,7 +13,7 @@ logger = logging.getLogger("confguard")
 _OUTAGE = frozenset({"unavailable", "throttled"})
 # Seconds between two tries: the first, the longest, and how much of it is left to chance, so that a thousand replicas that
 # were started together do not ask together.
-_FIRST, _LONGEST, _JITTER = 0.5, 10.0, 0.5
+_FIRST, _LONGEST, _JITTER = 0.1, 10.0, 0.5
 
 Teller = Callable[[str], None]
 
@@ -48,8 +48,7 @@ def _errors(one: Loaded) -> Sequence[Problem]:
 
 def _may_pass(one: Loaded) -> bool:
     """Whether time alone may mend all that is wrong."""
-    mounts_absent = any(not path.is_dir() for path in one.load.mounts)
-    return all(problem.kind in _OUTAGE or (problem.kind == "missing" and mounts_absent) for problem in _errors(one))
+    return all(problem.kind in _OUTAGE or (problem.kind == "missing" and one.load.lacks_mount) for problem in _errors(one))
 
 
 def _retry_after(loaded: Sequence[Loaded]) -> float:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from confguard._values import closest, masked_url, pick, quotes_part, texts
+from confguard._values import closest, decode, masked_url, pick, quotes_part, texts
 from confguard.provider import Failure, Found
 
 scalars = st.none() | st.booleans() | st.integers() | st.text()
@@ -133,3 +133,28 @@ def test_a_message_that_quotes_a_part_of_a_secret_is_known(message: str, secret:
 def test_credentials_of_a_url_are_masked_by_their_place(text: str, expected: str) -> None:
     """Userinfo and the values of a query are masked, whatever they are."""
     assert masked_url(text) == expected
+
+
+@pytest.mark.parametrize("number", ["1.10", "9007199254740993", "1e400", "-0", "1" * 5000])
+def test_a_number_keeps_the_text_that_it_was_written_as(number: str) -> None:
+    """A float or an int would lose digits of a value that is a key or a version, alone and within what is picked."""
+    payload = Found(f'{{"a": {number}, "b": [{{"c": {number}}}]}}')
+    assert pick(payload, "/a", "x") == Found(number)
+    assert pick(payload, "/b", "x") == Found(f'[{{"c": {number}}}]')
+
+
+@pytest.mark.parametrize(
+    ("value", "decoded"),
+    [("cGFzcw==", "pass"), ("cGFzcw", "pass"), ("_-8=", b"\xff\xef"), ("/+8", b"\xff\xef"), ("", ""), (b"cGFz\ncw==", "pass")],
+)
+def test_base64_is_decoded(value: str | bytes, decoded: str | bytes) -> None:
+    """Standard and URL-safe, with padding and without, with line breaks; text where it is UTF-8."""
+    assert decode(Found(value, version="1"), "x") == Found(decoded, version="1")
+
+
+@pytest.mark.parametrize("value", ["pass word!", "a", "cGFzcw==x"])
+def test_what_is_no_base64_is_malformed(value: str) -> None:
+    """A text that is not base64 is not decoded in part."""
+    answer = decode(Found(value), "x")
+    assert isinstance(answer, Failure)
+    assert answer.kind == "malformed"

@@ -95,7 +95,8 @@ def _requests(rows: Iterable[_Row]) -> Mapping[str, int]:
 
     rounds: dict[int, list[Ask]] = {}
     for row in rows:
-        rounds.setdefault(row.line.round, []).append(row.ask)
+        for turn in row.line.rounds:
+            rounds.setdefault(turn, []).append(row.ask)
     counts: dict[str, int] = {}
     for asks in rounds.values():
         for scheme, count in requests_of(asks).items():

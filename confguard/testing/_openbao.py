@@ -93,7 +93,7 @@ class OpenBao:
         Args:
             method: ``GET``, ``POST``, ``PUT``, ``DELETE``.
             path: Behind ``/v1/``.
-            body: Sent as JSON.
+            body: Sent as JSON; bytes are JSON already.
             token: Who asks; root unless told.
             namespace: Where; the root namespace unless told.
 
@@ -214,7 +214,9 @@ class OpenBao:
             connection = HTTPConnection("127.0.0.1", self.port, timeout=START)
         headers = {"X-Vault-Token": token, "X-Vault-Namespace": namespace or ""}
         try:
-            connection.request(method, f"/v1/{path}", None if body is None else json.dumps(body), headers)
+            connection.request(
+                method, f"/v1/{path}", body if body is None or isinstance(body, bytes) else json.dumps(body), headers
+            )
             response = connection.getresponse()
             content = response.read()
         finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from confguard.provider import Failure
+from confguard_vault._environment import Environment, Setting, SetupError
 
 T = TypeVar("T")
 
@@ -22,27 +22,6 @@ _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
 _VISIBLE = re.compile(r"[!-~]+")
-
-
-class SetupError(Exception):
-    """What is set cannot work. Carries the failure of every reference; made by us, so it holds no secret."""
-
-    def __init__(self, message: str, tip: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.tip = tip
-
-    def failure(self, scheme: str) -> Failure:
-        """The failure of a reference of this scheme."""
-        return Failure("unconfigured", f"{scheme}: {self.message}", tip=self.tip)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A value and where it was set, which is what a message has to name."""
-
-    name: str = field(compare=False)
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +39,11 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """All that decides which store is asked and how. Two equal ones share a login and their reads."""
+    """All that decides which store is asked and how. Two equal ones share a login and their reads.
+
+    ``names`` is what tips call things by: where each setting comes from, or could be set (``{"ADDR": "BAO_ADDR"}``), and
+    where no namespace is set, nothing for the words that say which one it is.
+    """
 
     address: str
     host: str
@@ -69,7 +52,7 @@ class Endpoint:
     proxy: str | None = field(default=None, repr=False)
     timeout: float = DEFAULT_TIMEOUT
     logs_in_for_us: bool = False
-    prefix: str = field(default="VAULT", compare=False)
+    names: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,44 +71,6 @@ class Options:
     allow_http: bool = False
 
 
-class Environment:
-    """The variables of the two command-line clients, as one scheme sees them.
-
-    ``bao`` asks for ``BAO_X`` and then ``VAULT_X``, for those who came from Vault. ``vault://`` turns that round, so
-    that each scheme believes its own client first, and a machine that is set up for one of them serves both schemes.
-    """
-
-    def __init__(self, scheme: str, variables: Mapping[str, str]) -> None:
-        self.prefixes = ("BAO", "VAULT") if scheme == "openbao" else ("VAULT", "BAO")
-        self._variables = variables
-
-    def get(self, *suffixes: str) -> Setting | None:
-        """The first of these settings that is set.
-
-        A variable that is there and empty hides its twin, as it does for ``bao``.
-        """
-        for suffix in suffixes:
-            for name in (f"{prefix}_{suffix}" for prefix in self.prefixes):
-                if name in self._variables:
-                    if self._variables[name]:
-                        return Setting(name, self._variables[name])
-                    break
-        return None
-
-    def plain(self, name: str) -> Setting | None:
-        """A variable that is not of these clients."""
-        value = self._variables.get(name)
-        return Setting(name, value) if value else None
-
-    def home(self) -> Path | None:
-        """The home directory, where there is one: users of containers often have none."""
-        try:
-            home = Path(self._variables["HOME"]) if self._variables.get("HOME") else Path.home()
-        except RuntimeError:
-            return None
-        return home if home.is_absolute() else None
-
-
 def endpoint(options: Options, environment: Environment) -> Endpoint:
     """Decide where to ask, and how.
 
@@ -140,19 +85,40 @@ def endpoint(options: Options, environment: Environment) -> Endpoint:
             f"{chosen.name} is plain http to another machine, which would show the credentials to the network",
             "use https, or say Vault(allow_http=True) where the network itself is protected",
         )
-    namespace = options.namespace or _value(environment.get("NAMESPACE"))
+    proxy = _proxy(options, environment, url)
+    names = _names(options, environment) | {"ADDR": chosen.name, "PROXY": proxy.name if proxy else "HTTPS_PROXY"}
+    namespace = _namespace(options, environment)
     return Endpoint(
         address=f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}",
         host=host,
         trust=_trust(options, environment),
-        namespace=_namespace(namespace) if namespace else None,
-        proxy=_proxy(options, environment, url),
+        namespace=namespace,
+        proxy=_value(proxy),
         timeout=options.timeout
         or _read(environment.get("CLIENT_TIMEOUT"), _seconds, "a duration such as 30s")
         or DEFAULT_TIMEOUT,
         logs_in_for_us=agent,
-        prefix=environment.prefixes[0],
+        names=names | {"WITHIN": f" in the namespace of {names['NAMESPACE']}" if namespace else ""},
     )
+
+
+def _names(options: Options, environment: Environment) -> dict[str, str]:
+    """Where each setting that a tip may name comes from; where from nowhere, the variable that would be asked first."""
+    in_code = {
+        "NAMESPACE": options.namespace,
+        "CACERT": options.ca_cert,
+        "CLIENT_CERT": options.client_cert,
+        "CLIENT_KEY": options.client_key,
+        "CLIENT_TIMEOUT": options.timeout,
+        "TLS_SERVER_NAME": options.tls_server_name,
+    }
+    arguments = {"CACERT": "ca_cert", "CLIENT_TIMEOUT": "timeout"}
+    names: dict[str, str] = {}
+    for suffix, given in in_code.items():
+        found = environment.get(suffix)
+        variable = found.name if found else f"{environment.prefixes[0]}_{suffix}"
+        names[suffix] = f"Vault({arguments.get(suffix, suffix.lower())}=…)" if given else variable
+    return names
 
 
 def skips_verification(options: Options, environment: Environment) -> str | None:
@@ -176,7 +142,7 @@ def is_loopback(host: str) -> bool:
 def _address(options: Options, environment: Environment) -> tuple[Setting, bool]:
     """The address, and whether it is that of an agent, which adds a token of its own."""
     if options.address:
-        return Setting("address=", options.address), False
+        return Setting("Vault(address=…)", options.address), False
     if agent := environment.get("AGENT_ADDR"):
         return agent, True
     if found := environment.get("ADDR"):
@@ -211,11 +177,11 @@ def _trust(options: Options, environment: Environment) -> Trust:
     for suffix in ("CLIENT_CERT", "CLIENT_KEY"):
         if found := environment.get(f"{suffix}_BYTES"):
             raise SetupError(f"{found.name} is not supported", f"write it to a file and name that in {found.name[:-6]}")
-    cert = _setting("client_cert=", options.client_cert) or environment.get("CLIENT_CERT")
-    key = _setting("client_key=", options.client_key) or environment.get("CLIENT_KEY")
+    cert = _setting("Vault(client_cert=…)", options.client_cert) or environment.get("CLIENT_CERT")
+    key = _setting("Vault(client_key=…)", options.client_key) or environment.get("CLIENT_KEY")
     if (cert is None) != (key is None) and (alone := cert or key):
         raise SetupError(f"{alone.name} is set without its other half", "set the client certificate and its key together")
-    ca_file = _setting("ca_cert=", options.ca_cert) or environment.get("CACERT")
+    ca_file = _setting("Vault(ca_cert=…)", options.ca_cert) or environment.get("CACERT")
     ca_text = None if ca_file else environment.get("CACERT_BYTES")
     ca_directory = None if ca_file or ca_text else environment.get("CAPATH")
     if not (ca_file or ca_text or ca_directory):
@@ -226,17 +192,20 @@ def _trust(options: Options, environment: Environment) -> Trust:
     return Trust(verify, ca_file, ca_text, ca_directory, cert, key, server_name)
 
 
-def _namespace(text: str) -> str:
-    if not _VISIBLE.fullmatch(text):
-        raise SetupError("the namespace holds a character that no header can carry", "write it as parent/child")
-    return text.strip("/")
+def _namespace(options: Options, environment: Environment) -> str | None:
+    chosen = _setting("Vault(namespace=…)", options.namespace) or environment.get("NAMESPACE")
+    if chosen is None:
+        return None
+    if not _VISIBLE.fullmatch(chosen.value):
+        raise SetupError(f"{chosen.name} holds a character that no header can carry", "write it as parent/child")
+    return chosen.value.strip("/") or None
 
 
-def _proxy(options: Options, environment: Environment, url: SplitResult) -> str | None:
+def _proxy(options: Options, environment: Environment, url: SplitResult) -> Setting | None:
     """The proxy before the store; never for this machine, where one could only carry credentials away."""
     if is_loopback(url.hostname or ""):
         return None
-    chosen = _setting("proxy=", options.proxy) or environment.get("PROXY_ADDR", "HTTP_PROXY")
+    chosen = _setting("Vault(proxy=…)", options.proxy) or environment.get("PROXY_ADDR", "HTTP_PROXY")
     if chosen is None and not _bypassed(url.hostname or "", environment):
         name = f"{url.scheme}_proxy"
         chosen = environment.plain(name) or environment.plain(name.upper())
@@ -244,7 +213,7 @@ def _proxy(options: Options, environment: Environment, url: SplitResult) -> str 
         return None
     if not re.fullmatch(r"https?://[!-~]+", chosen.value):
         raise SetupError(f"{chosen.name} is no address of a proxy", "write it as http://HOST:PORT")
-    return chosen.value
+    return chosen
 
 
 def _bypassed(host: str, environment: Environment) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from confguard.provider import USER_AGENT, Deadline, Failure, hide
-from confguard_vault._config import Endpoint, Setting, SetupError, Trust
+from confguard_vault._config import Endpoint, Trust
+from confguard_vault._environment import Setting, SetupError
 from confguard_vault._failures import fault_failure, safe_host
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Reply:
     body: bytes = field(repr=False)
     retry_after: str | None = None
     target: str | None = None
+    date: str | None = None
 
 
 class Client:
@@ -84,7 +86,7 @@ class Client:
         outcome = self._send(method, f"v1/{quote(path)}", params=params, json=body, timeout=timeout)
         if self._deadline.passed:
             return self._deadline.failure(f"{what} at {self.endpoint.address}")  # a cut body can look whole
-        return fault_failure(outcome, what, self.endpoint.prefix, self.endpoint.address) if isinstance(outcome, str) else outcome
+        return fault_failure(outcome, what, self.endpoint.names, self.endpoint.address) if isinstance(outcome, str) else outcome
 
     def _send(self, method: str, url: str, **options: Any) -> Reply | str:
         """The reply, or the name of a fault. The exception ends here: its frames hold the token."""
@@ -169,7 +171,8 @@ def _reply(response: "requests.Response") -> Reply | str:
         target = safe_host(urlsplit(location).hostname) if location else None
     except ValueError:
         target = None
-    return Reply(response.status_code, response.content, response.headers.get("Retry-After"), target)
+    headers = response.headers
+    return Reply(response.status_code, response.content, headers.get("Retry-After"), target, headers.get("Date"))
 
 
 def _pooled(endpoint: Endpoint, deadline: Deadline) -> "requests.Session":

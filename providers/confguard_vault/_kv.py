@@ -1,15 +1,14 @@
 """Mounts, paths and payloads: what to ask for a reference, and what an answer holds. Does no I/O."""
 
-import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from confguard.provider import Failure, Found, Reference
 from confguard_vault._failures import malformed, not_this_store, safe_request_id, status_failure
 from confguard_vault._http import Reply
-from confguard_vault._json import as_object, json_object
+from confguard_vault._json import as_object, json_object, json_text
 
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 _MOUNTS = "sys/internal/ui/mounts/"
@@ -82,7 +81,7 @@ def representatives(paths: Iterable[str], depth: int) -> list[str]:
     return list(first.values())
 
 
-def mount_of(reply: Reply, asked: Preflight, prefix: str) -> Mount | Failure:
+def mount_of(reply: Reply, asked: Preflight, names: Mapping[str, str]) -> Mount | Failure:
     """The mount that a preflight's reply tells."""
     if reply.status == 404:
         return Mount("", 0)  # a store from before this question, says the command-line client, and reads the path as it is
@@ -91,8 +90,10 @@ def mount_of(reply: Reply, asked: Preflight, prefix: str) -> Mount | Failure:
         tip = None
         if reply.status == 403 and inside:
             api_path = f"{first}/data/{inside.removeprefix('data/')}"
-            tip = f"is there a mount {first}/? If so, {_policy(api_path)} (KV v1: without data/)"
-        return status_failure(reply.status, asked.name, prefix, tip=tip, retry_after=reply.retry_after, target=reply.target)
+            tip = (
+                f"is there a mount {first}/{names['WITHIN']}? If so, {_policy(api_path)} (KV v1 and other engines: without data/)"
+            )
+        return status_failure(reply.status, asked.name, names, tip=tip, retry_after=reply.retry_after, target=reply.target)
     data = as_object(json_object(reply.body).get("data"))
     path, options = data.get("path"), as_object(data.get("options"))
     if not isinstance(path, str) or not f"{asked.path}/".startswith(path) or not path.endswith("/"):
@@ -102,11 +103,13 @@ def mount_of(reply: Reply, asked: Preflight, prefix: str) -> Mount | Failure:
     return Mount(path, 2 if options.get("version") == "2" else 1)
 
 
-def read_of(reference: Reference, path: str, mount: Mount) -> Read | Failure:
+def read_of(reference: Reference, path: str, mount: Mount, names: Mapping[str, str]) -> Read | Failure:
     """What to read for a reference, now that its mount is known."""
     version = reference.param("version")
     name = f"{reference.scheme} {path}"
     if mount.kv != 2:
+        if version is not None and not mount.path:  # a store that old has no KV v2, so it is more likely another one
+            return not_this_store(name, names)
         if version is not None:
             kind = "KV v1" if mount.kv else "this engine"
             return Failure("unconfigured", f"{name}: {kind} keeps no versions", "leave ?version= out, or use KV v2")
@@ -124,7 +127,7 @@ def read_of(reference: Reference, path: str, mount: Mount) -> Read | Failure:
     return Read(f"{mount.path}data/{inside}", version, 2, name)
 
 
-def result_of(reply: Reply, asked: Read, prefix: str) -> Found | Failure:
+def result_of(reply: Reply, asked: Read, names: Mapping[str, str]) -> Found | Failure:
     """The payload that a reply holds, or why it holds none."""
     if reply.status == 200:
         return _payload(reply, asked)
@@ -134,11 +137,11 @@ def result_of(reply: Reply, asked: Read, prefix: str) -> Found | Failure:
         message, tip = gone
         return Failure("missing", f"{asked}: {message}", tip, request_id=request_id)
     if reply.status == 404 and body.get("errors") != []:
-        return not_this_store(asked.name, prefix)
+        return not_this_store(asked.name, names)
     return status_failure(
         reply.status,
         asked.name,
-        prefix,
+        names,
         tip=_policy(asked.path) if reply.status == 403 else None,
         retry_after=reply.retry_after,
         target=reply.target,
@@ -152,7 +155,8 @@ def _payload(reply: Reply, asked: Read) -> Found | Failure:
     if asked.kv != 2:
         if not isinstance(data, dict):
             return malformed(asked.name, "200, without data")
-        return Found(_dump(body["data"]), expires_at=_lease(body))
+        text = json_text(body["data"])
+        return _nested(asked) if text is None else Found(text, expires_at=_lease(body))
     inner = as_object(data)
     version = as_object(inner.get("metadata")).get("version")
     payload = inner.get("data")
@@ -160,7 +164,8 @@ def _payload(reply: Reply, asked: Read) -> Found | Failure:
         return malformed(asked.name, "200, without data and its version")
     if asked.version is not None and str(version) != asked.version:
         return malformed(asked.name, "200, with another version")
-    return Found(_dump(inner["data"]), version=str(version))
+    text = json_text(inner["data"])
+    return _nested(asked) if text is None else Found(text, version=str(version))
 
 
 def _gone(metadata: dict[str, object]) -> tuple[str, str] | None:
@@ -187,5 +192,5 @@ def _policy(path: str) -> str:
     return f'the policy needs: path "{path}" {{ capabilities = ["read"] }}'
 
 
-def _dump(payload: object) -> str:
-    return json.dumps(payload, ensure_ascii=False)
+def _nested(asked: Read) -> Failure:
+    return Failure("malformed", f"{asked}: its data is nested too deep", "write a flatter secret")

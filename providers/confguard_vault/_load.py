@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from confguard.provider import Deadline, Failure, Found, Reference, fan_out
-from confguard_vault._auth import Credential, log_in
+from confguard_vault._credential import Credential
 from confguard_vault._http import Client, Reply
 from confguard_vault._kv import (
     Mount,
@@ -18,6 +18,7 @@ from confguard_vault._kv import (
     representatives,
     result_of,
 )
+from confguard_vault._login import log_in
 
 T = TypeVar("T", bound=Hashable)
 R = TypeVar("R")
@@ -31,7 +32,7 @@ class Load:
         self._client = client
         self._credential = credential
         self._scheme = scheme
-        self._prefix = client.endpoint.prefix
+        self._names = client.endpoint.names
         self._logged_in = False
         self._mounts: list[Mount] = []
 
@@ -40,7 +41,7 @@ class Load:
 
     def fetch(self, refs: Sequence[Reference]) -> dict[Reference, Found | Failure]:
         """Fetch references whose store this is."""
-        token_works = not self._logged_in and self._credential.token is None and self._credential.login_path is not None
+        token_works = not self._logged_in and self._credential.login is not None
         if failure := self._log_in():
             return dict.fromkeys(refs, failure)
         paths = {ref: path_of(ref) for ref in refs}
@@ -49,7 +50,7 @@ class Load:
         reads: dict[Reference, Read | Failure] = {}
         for ref, path in paths.items():
             mount = path if isinstance(path, Failure) else mounts[path]
-            reads[ref] = mount if isinstance(mount, Failure) else read_of(ref, str(path), mount)
+            reads[ref] = mount if isinstance(mount, Failure) else read_of(ref, str(path), mount, self._names)
         wanted = [read for read in reads.values() if isinstance(read, Read)]
         found = self._side_by_side(self._read, wanted)
         token_works = token_works or mount_told or any(isinstance(answer, Found) for answer in found.values())
@@ -64,7 +65,7 @@ class Load:
         if self._logged_in:
             return None
         # In a thread too, since a login that trickles would hold this one beyond the deadline.
-        name = f"{self._scheme} login {self._credential.login_path}"
+        name = f"{self._scheme} login {self._credential.login.name}" if self._credential.login else self._scheme
         result = self._side_by_side(lambda what: log_in(self._client, self._credential, what), [name])[name]
         self._logged_in = result is None
         return result
@@ -102,7 +103,7 @@ class Load:
     def _mount(self, asked: Preflight, reply: Reply | Failure, path: Preflight) -> Mount | Failure:
         if isinstance(reply, Failure):
             return replace(reply, message=path.name + reply.message.removeprefix(asked.name))
-        return mount_of(reply, path, self._prefix)
+        return mount_of(reply, path, self._names)
 
     def _preflight(self, asked: Preflight) -> Reply | Failure:
         return self._client.request("get", asked.url, asked.name)
@@ -110,7 +111,7 @@ class Load:
     def _read(self, asked: Read) -> Found | Failure:
         params = {"version": asked.version} if asked.version else None
         reply = self._client.request("get", asked.path, asked.name, params=params)
-        return reply if isinstance(reply, Failure) else result_of(reply, asked, self._prefix)
+        return reply if isinstance(reply, Failure) else result_of(reply, asked, self._names)
 
     def _side_by_side(self, call: Callable[[T], R], items: Iterable[T]) -> dict[T, R | Failure]:
         """`fan_out`, whose failures of the deadline say where no answer came from."""
@@ -134,14 +135,20 @@ class Load:
         denied = [ref for ref, result in results.items() if isinstance(result, Failure) and result.kind == "denied"]
         if not denied or token_works or self._token_is_valid():
             return results
-        origin = self._credential.origin
+        message, tip = self._invalid_token()
         for ref in denied:
-            results[ref] = Failure(
-                "unauthenticated",
-                f"{ref.scheme} {paths[ref]}: 403, the token is not valid",
-                f"get a new token: that of {origin} is expired, revoked, or of another store",
-            )
+            results[ref] = Failure("unauthenticated", f"{ref.scheme} {paths[ref]}: 403, {message}", tip)
         return results
+
+    def _invalid_token(self) -> tuple[str, str]:
+        if self._credential.token is None and self._credential.login is None:
+            return "and no token was sent", (
+                f"is {self._names['ADDR']} that of an agent or a proxy that adds its own (use_auto_auth_token)? "
+                "Else set a credential"
+            )
+        return "the token is not valid", (
+            f"get a new token: that of {self._credential.origin} is expired, revoked, or of another store or namespace"
+        )
 
     def _token_is_valid(self) -> bool:
         path = "auth/token/lookup-self"

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from confguard.provider import Deadline, Failure, Found, Reference, fan_out
-from confguard_vault._auth import AppRole, Credential, Token, credential
-from confguard_vault._config import Endpoint, Environment, Options, SetupError, endpoint, skips_verification
+from confguard_vault._auth import Auth
+from confguard_vault._config import Endpoint, Options, endpoint, skips_verification
+from confguard_vault._credential import Credential, credential
+from confguard_vault._environment import Environment, SetupError
 from confguard_vault._http import Client
 from confguard_vault._kv import parent
 from confguard_vault._load import Load
@@ -21,7 +23,7 @@ class Vault:
 
     Args:
         address: Where the store is: ``https://vault.example.com:8200``.
-        auth: Who we are to it.
+        auth: Who we are to it: `Token`, `AppRole`, `UserPass`, `JWT`, `Kubernetes`, or `NoAuth` before an agent or a proxy.
         namespace: The namespace of all paths.
         ca_cert: A PEM file of the authorities to trust in place of the system's.
         client_cert: A PEM file of the certificate that we show.
@@ -31,6 +33,9 @@ class Vault:
         timeout: Seconds to wait for one reply at most; the load's deadline always holds.
         proxy: The proxy to go through.
         allow_http: Whether plain http to another machine is allowed.
+
+    Raises:
+        TypeError: ``auth`` is none of these, such as a bare token.
     """
 
     schemes: ClassVar[frozenset[str]] = frozenset({"vault", "openbao"})
@@ -44,7 +49,7 @@ class Vault:
         self,
         *,
         address: str | None = None,
-        auth: Token | AppRole | None = None,
+        auth: Auth | None = None,
         namespace: str | None = None,
         ca_cert: str | os.PathLike[str] | None = None,
         client_cert: str | os.PathLike[str] | None = None,
@@ -55,6 +60,8 @@ class Vault:
         proxy: str | None = None,
         allow_http: bool = False,
     ) -> None:
+        if auth is not None and type(auth) not in get_args(Auth):
+            raise TypeError(f"auth takes Token(…) and its like, not a bare {type(auth).__name__}")
         self._auth = auth
         self._options = Options(
             address=address,

@@ -221,7 +221,7 @@ def test_app_role_that_is_not_taken(bao: OpenBao, mount: str, token: str, fetch:
         Failure(
             "unauthenticated",
             "vault login auth/approle/login: 400, the login was not taken",
-            "check role_id and secret_id: the secret_id may be used up or expired",
+            "check AppRole(…): the secret_id may be used up or expired",
         )
     } == set(results.values())
     assert {"auth/approle/login"} >= {request.path for request in bao.requests()}
@@ -233,7 +233,7 @@ def test_app_role_at_a_mount_that_is_not_there(bao: OpenBao, fetch_one: FetchOne
     assert Failure(
         "unauthenticated",
         "vault login auth/nowhere/login: 403, the login was not taken",
-        "check role_id and secret_id, and that the auth method is enabled at this mount",
+        "check AppRole(…): the secret_id may be used up or expired; and is the auth method enabled at this mount?",
     ) == fetch_one(vault, "vault://secret/app")
 
 
@@ -270,7 +270,7 @@ def test_policy_that_does_not_allow_the_mount(bao: OpenBao, mount: str, fetch: F
             "denied",
             f"vault {mount}/{name}: 403, denied (or it does not exist)",
             f"is there a mount {mount}/? If so, the policy needs: "
-            f'path "{mount}/data/{name}" {{ capabilities = ["read"] }} (KV v1: without data/)',
+            f'path "{mount}/data/{name}" {{ capabilities = ["read"] }} (KV v1 and other engines: without data/)',
         )
         for name in ("app", "other")
     ] == list(results.values())
@@ -300,7 +300,7 @@ def test_token_that_is_not_valid(bao: OpenBao, mount: str, token: str, fetch: Fe
         Failure(
             "unauthenticated",
             f"vault {mount}/{name}: 403, the token is not valid",
-            "get a new token: that of Token(…) is expired, revoked, or of another store",
+            "get a new token: that of Token(…) is expired, revoked, or of another store or namespace",
         )
         for name in ("app", "other")
     ] == list(results.values())

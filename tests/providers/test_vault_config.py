@@ -12,7 +12,8 @@ import trustme
 from confguard.provider import Failure, Found
 from confguard.testing._openbao import OpenBao
 from confguard_vault import Token, Vault
-from confguard_vault._config import Endpoint, Environment, Options, SetupError, endpoint
+from confguard_vault._config import Endpoint, Options, endpoint
+from confguard_vault._environment import Environment, SetupError
 
 FetchOne = Callable[..., Found | Failure]
 
@@ -70,7 +71,7 @@ def test_server_name(bao: OpenBao, mount: str, fetch_one: FetchOne, monkeypatch:
     assert Failure(
         "unconfigured",
         f"vault {mount}/app at {bao.address}: its certificate is for another host name",
-        "ask for the name on the certificate in VAULT_ADDR, or set VAULT_TLS_SERVER_NAME to it",
+        "ask for the name on the certificate in Vault(address=…), or set VAULT_TLS_SERVER_NAME to it",
     ) == fetch_one(vault, f"vault://{mount}/app")
 
 
@@ -166,7 +167,7 @@ def test_no_address(fetch_one: FetchOne, scheme: str) -> None:
         ),
         (
             {"VAULT_NAMESPACE": "a\nb"},
-            "the namespace holds a character that no header can carry",
+            "VAULT_NAMESPACE holds a character that no header can carry",
             "write it as parent/child",
         ),
         (

@@ -42,7 +42,7 @@ def test_refused(fetch_one: FetchOne) -> None:
     assert Failure(
         "unavailable",
         f"vault secret/app at https://127.0.0.1:{port}: connection refused",
-        "check VAULT_ADDR, and that the store is running",
+        "check Vault(address=…), and that the store is running",
     ) == fetch_one(Vault(address=f"https://127.0.0.1:{port}", auth=Token("t")), "vault://secret/app")
 
 
@@ -56,19 +56,19 @@ def test_unresolvable(fetch_one: FetchOne, monkeypatch: pytest.MonkeyPatch) -> N
     assert Failure(
         "unavailable",
         "vault secret/app at https://vault.invalid: the host name cannot be resolved",
-        "check VAULT_ADDR, and that names can be looked up from here",
+        "check Vault(address=…), and that names can be looked up from here",
     ) == fetch_one(Vault(address="https://vault.invalid", auth=Token("t")), "vault://secret/app")
 
 
 def test_unknown_authority(bao: OpenBao, fetch_one: FetchOne, tmp_path: Any) -> None:
     """A certificate of an authority that is not trusted needs another setting, not another try."""
     trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
-    for ca_cert in (tmp_path / "other.pem", None):
+    for ca_cert, name in ((tmp_path / "other.pem", "Vault(ca_cert=…)"), (None, "VAULT_CACERT")):
         vault = Vault(address=bao.address, auth=Token("t"), ca_cert=ca_cert)
         assert Failure(
             "unconfigured",
             f"vault secret/app at {bao.address}: its certificate is not signed by an authority that is trusted here",
-            "set VAULT_CACERT to the file of the authority's certificate",
+            f"set {name} to the file of the authority's certificate",
         ) == fetch_one(vault, "vault://secret/app")
 
 
@@ -76,7 +76,7 @@ def test_plain_http_where_tls_is_meant(double: Any, fetch_one: FetchOne) -> None
     """A store that does not speak TLS is told as a wrong scheme."""
     address = double.address.replace("http:", "https:")
     assert Failure(
-        "unconfigured", f"vault secret/app at {address}: it does not speak TLS", "check the scheme of VAULT_ADDR"
+        "unconfigured", f"vault secret/app at {address}: it does not speak TLS", "check the scheme of Vault(address=…)"
     ) == fetch_one(Vault(address=address, auth=Token("t")), "vault://secret/app")
 
 
@@ -86,7 +86,7 @@ def test_tls_where_plain_http_is_meant(bao: OpenBao, fetch_one: FetchOne) -> Non
     assert Failure(
         "unconfigured",
         "vault secret/app: 400, the store does not take the request",
-        "does VAULT_ADDR begin with https:// where the store speaks TLS? Else check the path",
+        "does Vault(address=…) begin with https:// where the store speaks TLS? Else check the path",
     ) == fetch_one(vault, "vault://secret/app")
 
 
@@ -105,7 +105,7 @@ def test_garbled(fetch_one: FetchOne) -> None:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         result = fetch_one(Vault(address=address, auth=Token("t")), "vault://secret/app")
         thread.join()
-    tip = "check that VAULT_ADDR is the address of the store"
+    tip = "check that Vault(address=…) is the address of the store"
     assert Failure("malformed", f"vault secret/app at {address}: the answer is not HTTP", tip) == result
 
 
@@ -303,7 +303,7 @@ def test_through_a_proxy(
         Failure(
             "unavailable",
             "vault secret/app at https://vault.test:8200: the proxy did not let us through",
-            "check VAULT_PROXY_ADDR, HTTPS_PROXY and NO_PROXY",
+            "check HTTPS_PROXY, and whether this host needs a proxy",
         )
         == result
     )

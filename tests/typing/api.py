@@ -5,7 +5,21 @@ from typing import Annotated, ClassVar, assert_type
 
 from pydantic import SecretStr
 
-from confguard import BaseSettings, ConfigError, Explained, From, Origin, Problem, SettingsConfigDict, explain, validate
+from confguard import (
+    BaseSettings,
+    ConfigError,
+    Explained,
+    From,
+    FromEach,
+    Origin,
+    Problem,
+    Required,
+    SettingsConfigDict,
+    When,
+    explain,
+    rule,
+    validate,
+)
 from confguard.provider import Deadline, Failure, FailureKind, Found, Provider, Reference, fan_out, hide
 from confguard_vault import AppRole, Token, Vault
 
@@ -20,6 +34,17 @@ class AppSettings(BaseSettings):
     debug: bool = False
     port: int
     secret_key: Annotated[SecretStr, From("vault://secret/myservice#/secret_key")]
+    old_key: Annotated[SecretStr, From("vault://a", "vault://b", when=When(port=80), on_outage="default")] = SecretStr("")
+    keys: Annotated[list[SecretStr], FromEach("vault://a", "vault://b", secret=True)]
+    dsn: Annotated[SecretStr | None, Required(When(port={80, 443}))] = None
+
+    @rule("debug must be off on port 80")
+    def no_debug(self) -> bool:
+        return not (self.debug and self.port == 80)
+
+
+class OtherSettings(BaseSettings):
+    """Another."""
 
 
 def what_validate_gives() -> None:
@@ -28,7 +53,11 @@ def what_validate_gives() -> None:
     assert_type(settings, AppSettings)
     assert_type(settings.port, int)
     assert_type(settings.secret_key, SecretStr)
-    assert_type(validate(AppSettings, timeout=2.5), AppSettings)
+    assert_type(settings.no_debug(), bool)
+    assert_type(validate(AppSettings, timeout=2.5, only=["port"], wait=60), AppSettings)
+    assert_type(validate(AppSettings, OtherSettings), tuple[AppSettings, OtherSettings])
+    assert_type(validate(AppSettings, OtherSettings, AppSettings), tuple[AppSettings, OtherSettings, AppSettings])
+    assert_type(validate(AppSettings, OtherSettings, AppSettings, OtherSettings), tuple[BaseSettings, ...])
     assert_type(explain(settings), tuple[Explained, ...])
     assert_type(explain(settings)[0].origin, Origin)
 
@@ -54,6 +83,9 @@ def wrong_use() -> None:
     validate(int)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
     validate(AppSettings, timeout="2")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
     Failure("gone", "message")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    From("vault://a", on_outage="ignore")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    When(app_env=1.5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    rule("claim")(lambda self: None)  # type: ignore[arg-type, return-value] # pyright: ignore[reportArgumentType]
     From(1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     SettingsConfigDict(provider=[])  # type: ignore[typeddict-unknown-key] # pyright: ignore[reportCallIssue]
 
