@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator, ValidationError  # type: ignore[imp
 
 from confguard._problem import _ORDER, Kind
 from confguard._report import OriginJSON, ProblemJSON, ReportJSON, render_json
+from confguard._why import Outcome
 from confguard.testing._openbao import OpenBao
 from tests.e2e.conftest import ROOT, Service
 
@@ -63,14 +64,24 @@ def test_a_plan_follows_the_schema(service: Service) -> None:
         "vault://secret/myservice": ["secret_key", "smtp_password"],
         "vault://secret/payments": ["stripe_key"],
     }
+    assert report["requests"] == {"vault": 4}
 
 
 def test_the_schema_knows_every_key_and_kind() -> None:
     """What the code can write and what the schema allows are the same, and the schema wants all of it."""
     problem, origin = SCHEMA["$defs"]["problem"], SCHEMA["$defs"]["origin"]
-    assert set(SCHEMA["required"]) == set(SCHEMA["properties"]) - {"plan"} == set(ReportJSON.__annotations__)
+    assert (
+        set(SCHEMA["required"])
+        == set(SCHEMA["properties"]) - {"plan", "requests", "fields", "why"}
+        == set(ReportJSON.__annotations__)
+    )
     assert set(problem["required"]) == set(problem["properties"]) == set(ProblemJSON.__annotations__)
     assert set(origin["required"]) == set(origin["properties"]) == set(OriginJSON.__annotations__)
+    for part in (SCHEMA["$defs"]["field"], SCHEMA["$defs"]["step"]):
+        assert set(part["required"]) == set(part["properties"])
+    kinds, words = SCHEMA["$defs"]["step"]["properties"]["outcome"]["anyOf"]
+    assert kinds["$ref"].endswith("/problem/properties/kind")
+    assert set(words["enum"]) == set(get_args(get_args(Outcome)[-1]))
     assert problem["properties"]["kind"]["enum"] == list(_ORDER)
     assert set(_ORDER) == {kind for part in get_args(Kind) for kind in get_args(part)}
 
