@@ -98,10 +98,10 @@ def _matches(node: Node, loc: tuple[int | str, ...]) -> int:
 def _missing(load: Load, trail: Trail, told: set[str]) -> Iterator[Problem]:
     """A missing field; of a nested model that is missing as a whole, each field that it wants."""
     node = trail[-1]
-    if node.children:
-        for child in node.children:
-            if child.required:
-                yield from _missing(load, (*trail, child), told)
+    required = [child for child in node.children if child.required]
+    if required:
+        for child in required:
+            yield from _missing(load, (*trail, child), told)
     elif not load.failed(node.path) and node.path not in told:
         told.add(node.path)
         yield Problem("missing", node.path, "", tip=_tip(load, trail), looked_in=load.looked_in(trail))
