@@ -28,8 +28,9 @@ from typing import ClassVar, Literal, Protocol, TypeVar
 from confguard._redaction import redactor
 from confguard._reference import Reference
 from confguard._version import __version__
+from confguard._watched import watched
 
-__all__ = ["USER_AGENT", "Deadline", "Failure", "FailureKind", "Found", "Provider", "Reference", "fan_out", "hide"]
+__all__ = ["USER_AGENT", "Deadline", "Failure", "FailureKind", "Found", "Provider", "Reference", "fan_out", "hide", "watched"]
 
 USER_AGENT = f"confguard-settings/{__version__}"
 """What requests to a store carry as user agent, so that its audit can tell who asked."""

@@ -1,14 +1,13 @@
 """Pooled requests to one store. The only room that knows hvac, requests and urllib3; it imports them when entered."""
 
 import http.client
-import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from confguard.provider import USER_AGENT, Deadline, Failure, hide
+from confguard.provider import USER_AGENT, Deadline, Failure, hide, watched
 from confguard_vault._config import Endpoint, Trust
 from confguard_vault._environment import Setting, SetupError
 from confguard_vault._failures import fault_failure, safe_host
@@ -195,37 +194,12 @@ def _pooled(endpoint: Endpoint, deadline: Deadline) -> "requests.Session":
 def _adapter(endpoint: Endpoint, deadline: Deadline) -> "HTTPAdapter":
     """An adapter with one TLS context for all connections, whose connections the deadline can cut."""
     from requests.adapters import HTTPAdapter
-    from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-    class Plain(HTTPConnection):
-        debuglevel = 0  # switched on for all of http.client it would print the headers, and so the token
-
-        def _new_conn(self) -> socket.socket:
-            # The one place between "connected" and the proxy's and TLS's hellos, which a peer can trickle too.
-            sock = super()._new_conn()
-            deadline.watch(sock)
-            return sock
-
-    class Tls(HTTPSConnection):
-        debuglevel = 0
-
-        def _new_conn(self) -> socket.socket:
-            sock = super()._new_conn()
-            deadline.watch(sock)
-            return sock
-
-        def connect(self) -> None:
-            super().connect()
-            self.is_verified = True  # where it is not, `Vault.warnings` has told; urllib3 would for every request
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain  # pyright: ignore[reportAssignmentType] - urllib3's own classes do not fit its protocol
-
-    class TlsPool(HTTPSConnectionPool):
-        ConnectionCls = Tls  # pyright: ignore[reportAssignmentType] - likewise
-
-    pools: dict[str, type[HTTPConnectionPool]] = {"http": PlainPool, "https": TlsPool}
+    pools = {
+        "http": watched(HTTPConnectionPool, deadline.watch),
+        "https": watched(HTTPSConnectionPool, deadline.watch),
+    }
     tls: dict[str, object] = {}
     if endpoint.address.startswith("https:"):
         tls["ssl_context"] = _context(endpoint.trust)
