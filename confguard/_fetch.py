@@ -102,7 +102,7 @@ class Together:
             resolved = resolve(payloads, deadline, self._note)
             warnings |= dict.fromkeys(resolved.warnings)
             for (want, reference), answer in zip(asks, resolved.answers, strict=True):
-                want.answers.append(_value(answer, reference))
+                want.answers.append(value_of(answer, reference))
         return list(warnings)
 
     def _note(self, progress: Progress) -> None:
@@ -111,7 +111,7 @@ class Together:
         self._watcher(progress)
 
 
-def _value(answer: Answer, reference: Reference) -> Answer:
+def value_of(answer: Answer, reference: Reference) -> Answer:
     """What a reference picks out of its payload."""
     where = f"{reference.scheme} {reference.path}"
     if isinstance(answer, Found):

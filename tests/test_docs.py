@@ -11,6 +11,7 @@ import re
 import secrets
 import subprocess
 import sys
+import tomllib
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,8 @@ def run(block: Block, folder: Path, variables: dict[str, str], bao: OpenBao) -> 
         run_console(block, folder, variables)
     elif block.language == "json":
         json.loads(block.text)
+    elif block.language == "toml":
+        tomllib.loads(block.text)
     elif block.language == "hcl":
         bao.policy(f"page-{secrets.token_hex(4)}", block.text)
     else:
@@ -119,7 +122,7 @@ def run_console(block: Block, folder: Path, variables: dict[str, str]) -> None:
 
 def pattern(expected: str) -> str:
     text = re.escape(expected.rstrip()).replace(re.escape("..."), "(?s:.*)")
-    return re.sub(r"\d+\\\.\d\d\\ s\b", r"\\d+\\.\\d\\d s", text)
+    return re.sub(r"\d+\\.\d\d(\\ )?s\b", r"\\d+\\.\\d\\d\1s", text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

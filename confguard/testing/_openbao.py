@@ -107,12 +107,16 @@ class OpenBao:
 
     def requests(self) -> list[Request]:
         """The requests since the last call of this, in their order; those for its health are not logged."""
-        lines = (self._folder / "audit.log").read_bytes().splitlines()
-        new, self._seen = lines[self._seen :], len(lines)
-        entries = [json.loads(line) for line in new]
-        return [
-            Request(entry["request"]["operation"], entry["request"]["path"]) for entry in entries if entry["type"] == "request"
-        ]
+        entries = self._audited()
+        new, self._seen = entries[self._seen :], len(entries)
+        return [Request(entry["request"]["operation"], entry["request"]["path"]) for entry in new if entry["type"] == "request"]
+
+    def count(self) -> int:
+        """How many requests it has had."""
+        return sum(entry["type"] == "request" for entry in self._audited())
+
+    def _audited(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self._folder / "audit.log").read_bytes().splitlines()]
 
     def mount_kv(self, path: str, version: int = 2) -> None:
         """Enable KV at a path, and wait until it serves: a new KV v2 answers 400 while it sets itself up."""

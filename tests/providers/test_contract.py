@@ -1,0 +1,17 @@
+"""Every provider of ours passes the tests that every provider has to pass."""
+
+import pytest
+
+from confguard.testing import ProviderContract
+from confguard.testing._openbao import OpenBao
+from tests.providers.vault_rig import VaultStore
+
+
+class TestVault(ProviderContract):
+    """OpenBao, with KV v2. Its values are JSON, and so no bytes."""
+
+    binary = False
+
+    @pytest.fixture
+    def store(self, bao: OpenBao) -> VaultStore:
+        return VaultStore(bao)
