@@ -33,16 +33,17 @@ class When:
 
     def holds(self, values: Mapping[str, object]) -> bool:
         """Whether the values fulfil it; an enumeration's member and its value are the same."""
-        return all(_plain(values[name]) in map(_plain, wanted) for name, wanted in self.facts.items())
+        return all(plain(values[name]) in map(plain, wanted) for name, wanted in self.facts.items())
 
     def __str__(self) -> str:
-        return " and ".join(f"{name} is {' or '.join(sorted(map(str, map(_plain, w))))}" for name, w in self.facts.items())
+        return " and ".join(f"{name} is {' or '.join(sorted(map(str, map(plain, w))))}" for name, w in self.facts.items())
 
     def __hash__(self) -> int:
         return hash(tuple(sorted(self.facts)))
 
 
-def _plain(fact: object) -> object:
+def plain(fact: object) -> object:
+    """A fact as a plain value: of an enumeration's member its value."""
     return fact.value if isinstance(fact, Enum) else fact
 
 

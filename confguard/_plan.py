@@ -1,9 +1,11 @@
 """The plan: which references have to be fetched, each payload once, grouped by scheme. Pure data, made without a network."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
-from confguard._reference import Reference, Template
+from confguard._bindings import When, plain
+from confguard._reference import PLACEHOLDER, Reference, Template
 from confguard._schema import Schema
 
 DECODE = "decode"
@@ -62,6 +64,41 @@ def _named(choice: Template) -> Reference:
 
 def _payload_text(choice: Template) -> str:
     return str(replace(choice, rest=payload_of(choice.rest)))
+
+
+def references_of(schema: Schema, given: Mapping[str, str], wanted: Callable[[str], bool]) -> Iterator[Reference]:
+    """Every payload that a load may ask for, with the values of deciding fields filled in.
+
+    Args:
+        schema: The class.
+        given: Values of deciding fields, where only these are meant. Of another field every value stands that its type lists; one
+            whose type lists none stands as ``<its name>``.
+        wanted: Of a field path, whether it is loaded.
+
+    Raises:
+        InvalidReferenceError: A value that is given cannot stand in a path.
+    """
+    for trail in schema.bound:
+        binding = trail[-1].binding
+        if binding is None or not wanted(trail[-1].path) or (binding.when is not None and _rules_out(binding.when, given)):
+            continue
+        for choice in binding.choices:
+            names = tuple(dict.fromkeys(choice.names))
+            for picked in product(*(_values_of(schema, name, given, binding.when) for name in names)):
+                yield payload_of(choice.fill_roughly(dict(zip(names, picked, strict=True))))
+
+
+def _rules_out(when: When, given: Mapping[str, str]) -> bool:
+    return any(name in given and given[name] not in map(str, map(plain, facts)) for name, facts in when.facts.items())
+
+
+def _values_of(schema: Schema, name: str, given: Mapping[str, str], when: When | None) -> Sequence[str]:
+    """The values that a field in a path may have: the one that is given, those of the condition, those of its type."""
+    if name in given:
+        return [given[name]]
+    node = schema.trails[name][-1]
+    possible = when.facts[name] if when is not None and name in when.facts else node.possible
+    return [str(plain(value)) for value in possible] if possible is not None else [PLACEHOLDER.format(name)]
 
 
 def payload_of(reference: Reference) -> Reference:

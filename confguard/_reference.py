@@ -20,6 +20,10 @@ _NAME = re.compile(r"\{([^{}]*)\}")
 _FIELD = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
 _FILLING = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
+PLACEHOLDER = "<{}>"
+"""What stands for a field's value where it is not known."""
+_STAND_IN = "x"
+
 # What may stand unescaped in each part when a reference is written out; "%" and what would end the part may not.
 _PATH_SAFE = "/:@!$&'()*+,;=[]|^~ <>\"`\\"
 _PARAM_SAFE = "/:@!$'()*+,;[]|^~?<>\"`\\"
@@ -115,6 +119,19 @@ class Template:
         path = "".join(values[piece] if at % 2 else piece for at, piece in enumerate(self.pieces))
         _check_segments(path)
         return replace(self.rest, path=path)
+
+    def fill_roughly(self, values: Mapping[str, str]) -> Reference:
+        """The same where some values are placeholders for what is not known; no such reference can be fetched.
+
+        Raises:
+            InvalidReferenceError: As `fill`.
+        """
+        unknown = {name: text for name, text in values.items() if text == PLACEHOLDER.format(name)}
+        filled = self.fill({**values, **dict.fromkeys(unknown, _STAND_IN)})
+        if not unknown:
+            return filled
+        path = "".join(values[piece] if at % 2 else piece for at, piece in enumerate(self.pieces))
+        return replace(filled, path=path)
 
     def __str__(self) -> str:
         path = "".join(f"{{{piece}}}" if at % 2 else _escape(piece, _PATH_SAFE) for at, piece in enumerate(self.pieces))

@@ -10,6 +10,7 @@ import click
 from confguard._commands.check import EXAMPLES as CHECK_EXAMPLES
 from confguard._commands.check import check
 from confguard._commands.explain import explain
+from confguard._commands.policy import policy
 from confguard._commands.run import run
 from confguard._version import __version__
 
@@ -22,7 +23,7 @@ def command() -> None:
     """Check the settings of a service before it starts, without ever showing a secret."""
 
 
-for each in (check, explain, run):
+for each in (check, explain, policy, run):
     command.add_command(each)
 
 

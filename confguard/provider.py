@@ -13,6 +13,9 @@ A provider may also have:
 - ``requests(refs)``, which returns at most how many requests a fetch of these references makes where all goes well, a login
   included; it asks neither the network nor the environment (one for each reference unless told; the path of one whose value is
   not known yet has the name of a field in braces);
+- ``policy(refs, facts)``, which returns the least privilege that a fetch of these references needs, as the text of a policy of
+  its store; ``facts`` are what a person says of the store and no plan can know; a `ValueError` says what to do where they are
+  wrong;
 - ``close()``, called after each fetch, whatever came of it; a provider given in code may be asked again by a later load.
 """
 

@@ -91,7 +91,8 @@ def mount_of(reply: Reply, asked: Preflight, names: Mapping[str, str]) -> Mount 
         if reply.status == 403 and inside:
             api_path = f"{first}/data/{inside.removeprefix('data/')}"
             tip = (
-                f"is there a mount {first}/{names['WITHIN']}? If so, {_policy(api_path)} (KV v1 and other engines: without data/)"
+                f"is there a mount {first}/{names['WITHIN']}? If so, {_policy(api_path)}, "
+                f"or of KV v1 and other engines: {rule(asked.path)}"
             )
         return status_failure(reply.status, asked.name, names, tip=tip, retry_after=reply.retry_after, target=reply.target)
     data = as_object(json_object(reply.body).get("data"))
@@ -188,8 +189,14 @@ def _lease(body: dict[str, object]) -> datetime | None:
     return datetime.now(UTC) + timedelta(seconds=seconds)
 
 
+def rule(path: str) -> str:
+    """The rule of a policy that lets a path be read."""
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'path "{escaped}" {{ capabilities = ["read"] }}'
+
+
 def _policy(path: str) -> str:
-    return f'the policy needs: path "{path}" {{ capabilities = ["read"] }}'
+    return f"the policy needs: {rule(path)}"
 
 
 def _nested(asked: Read) -> Failure:

@@ -12,6 +12,7 @@ from confguard_vault._environment import Environment, SetupError
 from confguard_vault._http import Client
 from confguard_vault._kv import parent
 from confguard_vault._load import Load
+from confguard_vault._policy import policy_of
 
 
 class Vault:
@@ -112,6 +113,14 @@ class Vault:
         mounts = {(scheme, parent(path) or path) for scheme, path in paths}
         reads = {(ref.scheme, ref.path.strip("/"), ref.param("version")) for ref in refs}
         return len({ref.scheme for ref in refs}) + len(mounts) + len(reads)
+
+    def policy(self, refs: Sequence[Reference], facts: Mapping[str, str]) -> str:
+        """The policy in HCL that a login needs to read these; facts are engines by mount: ``{"secret": "kv1"}``.
+
+        Raises:
+            ValueError: A fact is none of these, or a path cannot be written into a policy.
+        """
+        return policy_of(refs, facts)
 
     def close(self) -> None:
         """Close the connections and forget the logins."""

@@ -270,7 +270,8 @@ def test_policy_that_does_not_allow_the_mount(bao: OpenBao, mount: str, fetch: F
             "denied",
             f"vault {mount}/{name}: 403, denied (or it does not exist)",
             f"is there a mount {mount}/? If so, the policy needs: "
-            f'path "{mount}/data/{name}" {{ capabilities = ["read"] }} (KV v1 and other engines: without data/)',
+            f'path "{mount}/data/{name}" {{ capabilities = ["read"] }}, or of KV v1 and other engines: '
+            f'path "{mount}/{name}" {{ capabilities = ["read"] }}',
         )
         for name in ("app", "other")
     ] == list(results.values())
