@@ -1,62 +1,116 @@
-"""What hides secrets: knows every secret value of this process and replaces it in text.
+"""What hides secrets: knows every secret value of this process and replaces it in text, bytes and streams.
 
-A leaf: it imports nothing of ours, so that the core and the provider contract can both tell it what they learn.
+It imports of ours only leaves, so that the core and the provider contract can both tell it what they learn.
 """
 
-import json
 import threading
-from urllib.parse import quote, quote_plus
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-# Below this a value is as likely to be a word of the text around it as the secret itself.
-SHORTEST = 4
+from confguard._forms import forms_of
+from confguard._search import Match, Search, make_search
+
+LIMIT = 20_000
+"""How many values are known at a time. Beyond it the one that was learned longest ago is forgotten, and counted."""
+
+# What a mask is made of where one with a label could be taken for a secret: the first of these that no form has in it.
+_PLAIN = ["*", "█", "■", "•", *map(chr, range(0xE000, 0xE100))]
+_PLAIN_LENGTH = 8
+_BEGINNING = b"[redacted:"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is searched for at one moment; never changed, so that threads need no lock to read it.
+
+    Attributes:
+        search: Finds the forms.
+        masks: The mask of each form.
+        longest: The length of the longest form in bytes.
+    """
+
+    search: Search
+    masks: Sequence[bytes]
+    longest: int
 
 
 class Redactor:
-    """Knows secret values and replaces them in text, in the plain forms that messages and reports hold them in."""
+    """Knows secret values and replaces them, in every form in which they leak, by ``[redacted:LABEL]``.
+
+    A text that comes back holds no form of a known secret, and is the same where it held none. Overlapping secrets are united
+    under one mask. A mask tells the label of the first of them, and nothing of the value.
+
+    Attributes:
+        forgotten: How many values have been forgotten since there were more than `LIMIT`.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._new: dict[str, str] = {}
-        self._labels: dict[str, str] = {}
+        self._labels: dict[str | bytes, str] = {}
+        self._stale = False
+        self._known = _Known(make_search(()), (), 0)
+        self.forgotten = 0
 
     def learn(self, value: str | bytes, label: str) -> None:
         """Know a secret from now on.
 
         Args:
-            value: The secret. Values of fewer than 4 characters cannot be told from other text and are passed over.
-            label: What the mask calls it: a field path, or ``credential``.
+            value: The secret. Values of fewer than 4 bytes, of digits alone and fewer than 6, and words that stand in every log
+                cannot be told from other text, and are passed over.
+            label: What the mask calls it: a field path, or ``credential``. The first one stays.
         """
-        text = value.decode(errors="ignore") if isinstance(value, bytes) else value
         with self._lock:
-            self._new.setdefault(text, label)
+            # Put last again, since the first are the next to be forgotten.
+            self._stale |= value not in self._labels
+            self._labels[value] = self._labels.pop(value, label)
+            if len(self._labels) > LIMIT:
+                del self._labels[next(iter(self._labels))]
+                self.forgotten += 1
+
+    def forget_all(self) -> None:
+        """Know nothing any more; for tests."""
+        with self._lock:
+            self._labels.clear()
+            self._stale = True
 
     def redact(self, text: str) -> str:
-        """The text with every known secret replaced by ``[redacted:LABEL]``; overlapping secrets are united."""
-        spans = sorted((start, start + len(form), label) for form, label in self._known() for start in _occurrences(form, text))
-        if not spans:
+        """The text with a mask in place of every known secret."""
+        known = self._current()
+        data = text.encode(errors="surrogatepass")
+        matches = known.search(data)
+        if not matches:
             return text
-        pieces: list[str] = []
-        end = 0
-        for start, stop, label in spans:
-            if start >= end:
-                pieces += [text[end:start], f"[redacted:{label}]"]
-            end = max(end, stop)
-        return "".join([*pieces, text[end:]])
+        spans = _united(known, matches)
+        whole = [_Span(*_on_characters(data, span.start, span.end), span.mask) for span in spans]
+        return _masked(data, whole).decode(errors="surrogatepass")
+
+    def redact_bytes(self, data: bytes) -> bytes:
+        """The bytes with a mask in place of every known secret."""
+        known = self._current()
+        matches = known.search(data)
+        return _masked(data, _united(known, matches)) if matches else data
 
     def holds_secret(self, text: str) -> bool:
         """Whether a known secret stands in the text."""
-        return any(form in text for form, _ in self._known())
+        return bool(self._current().search(text.encode(errors="surrogatepass")))
 
-    def _known(self) -> list[tuple[str, str]]:
-        """Every form with its label. Forms are worked out when a text is first looked at, since most loads never look."""
-        with self._lock:
-            for text, label in self._new.items():
-                for part in {text, *text.splitlines()}:
-                    for form in _forms(part.strip()):
-                        if len(form) >= SHORTEST:
-                            self._labels.setdefault(form, label)
-            self._new.clear()
-            return list(self._labels.items())
+    def labels_in(self, data: bytes) -> Iterator[tuple[int, str]]:
+        """Where known secrets stand in bytes, united where they overlap, each with its mask."""
+        known = self._current()
+        yield from ((span.start, span.mask.decode()) for span in _united(known, known.search(data)))
+
+    def stream(self) -> "RedactedStream":
+        """A new stream, whose parts are redacted as if they were one."""
+        return RedactedStream(self._current())
+
+    def _current(self) -> _Known:
+        """What is searched for. Made when something is first looked at, since most loads never look."""
+        if self._stale:
+            with self._lock:
+                if self._stale:
+                    self._known = _make(self._labels)
+                    self._stale = False
+        return self._known
 
     def __repr__(self) -> str:
         return "<Redactor>"
@@ -65,25 +119,139 @@ class Redactor:
         raise TypeError("a Redactor holds secrets and cannot be pickled")
 
 
-def _forms(text: str) -> set[str]:
-    """The value as it is, URL-encoded, and escaped by JSON and by Python."""
-    return {
-        text,
-        quote(text, safe="", errors="ignore"),
-        quote_plus(text, errors="ignore"),
-        json.dumps(text)[1:-1],
-        json.dumps(text, ensure_ascii=False)[1:-1],
-        repr(text)[1:-1],
-    }
+class RedactedStream:
+    """Bytes that come in parts, redacted as if they came at once. What may be the beginning of a secret is held back."""
+
+    def __init__(self, known: _Known) -> None:
+        self._kept = known
+        self._held = b""
+        self._covered = 0  # how much of what is held is a part of a secret whose mask has been given out
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be given out after this part."""
+        self._held += data
+        return self._give(max(0, len(self._held) - self._kept.longest + 1))
+
+    def end(self) -> bytes:
+        """What is left when no part comes any more."""
+        return self._give(len(self._held))
+
+    def _give(self, until: int) -> bytes:
+        """Everything before a place, and of a secret that begins before it the mask: all that begin there have come whole."""
+        if until <= 0:
+            return b""
+        pieces: list[bytes] = []
+        at = self._covered
+        for span in _united(self._kept, self._kept.search(self._held), at):
+            if span.start >= until:
+                break
+            if span.start >= at:  # else it lengthens what is covered by a mask already
+                pieces += [self._held[at : span.start], span.mask]
+            at = span.end
+        if at < until:
+            pieces.append(self._held[at:until])
+            at = until
+        self._held, self._covered = self._held[until:], at - until
+        return b"".join(pieces)
+
+    def __repr__(self) -> str:
+        return "<RedactedStream>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a RedactedStream holds secrets and cannot be pickled")
 
 
-def _occurrences(form: str, text: str) -> list[int]:
-    found: list[int] = []
-    start = text.find(form)
-    while start != -1:
-        found.append(start)
-        start = text.find(form, start + 1)
-    return found
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Where a mask stands in place of secrets."""
+
+    start: int
+    end: int
+    mask: bytes
+
+
+def _united(known: _Known, matches: Sequence[Match], covered: int = 0) -> list[_Span]:
+    """The matches, overlapping ones as one; the first of them names the mask.
+
+    Args:
+        known: What was searched for.
+        matches: What was found, in any order.
+        covered: How much at the beginning is a part of a secret already; what overlaps it is a part of the same.
+    """
+    spans: list[_Span] = []
+    for number, start, end in sorted(matches, key=_leftmost_longest) if len(matches) > 1 else matches:
+        if spans and start < spans[-1].end:
+            last = spans[-1]
+            spans[-1] = _Span(last.start, max(last.end, end), last.mask)
+        elif start < covered:
+            if end > covered:
+                spans.append(_Span(start, end, b""))
+        else:
+            spans.append(_Span(start, end, known.masks[number]))
+    return spans
+
+
+def _leftmost_longest(match: Match) -> tuple[int, int, int]:
+    number, start, end = match
+    return start, -end, number
+
+
+def _masked(data: bytes, spans: Sequence[_Span]) -> bytes:
+    pieces: list[bytes] = []
+    at = 0
+    for span in spans:
+        pieces += [data[at : span.start], span.mask]
+        at = span.end
+    return b"".join([*pieces, data[at:]])
+
+
+def _on_characters(data: bytes, start: int, end: int) -> tuple[int, int]:
+    """A span widened to whole characters of UTF-8: a binary secret may begin in the middle of one."""
+    while start and data[start] & 0xC0 == 0x80:
+        start -= 1
+    while end < len(data) and data[end] & 0xC0 == 0x80:
+        end += 1
+    return start, end
+
+
+def _make(labels: Mapping[str | bytes, str]) -> _Known:
+    forms: dict[bytes, str] = {}
+    for value, label in labels.items():
+        for form in forms_of(value):
+            forms.setdefault(form, label)
+    if not forms:
+        return _Known(make_search(()), (), 0)
+    patterns = list(forms)
+    search = make_search(patterns)
+    masks = {label: _BEGINNING + f"{label}]".encode() for label in dict.fromkeys(forms.values())}
+    if _may_be_taken_for_secrets(masks.values(), patterns, search):
+        masks = dict.fromkeys(masks, _plain_mask(patterns))
+    return _Known(search, [masks[label] for label in forms.values()], max(map(len, patterns)))
+
+
+def _may_be_taken_for_secrets(masks: Collection[bytes], patterns: Sequence[bytes], search: Search) -> bool:
+    """Whether a mask, alone or with the text around it, can hold a form, which would be found in redacted text again."""
+    if any(search(mask) for mask in masks):
+        return True
+    for form in patterns:
+        opening, closing = form.find(b"["), form.find(b"]")
+        while opening >= 0:
+            tail = form[opening:]
+            if tail.startswith(_BEGINNING) or _BEGINNING.startswith(tail):
+                return True
+            opening = form.find(b"[", opening + 1)
+        while closing >= 0:
+            if any(mask.endswith(form[: closing + 1]) for mask in masks):
+                return True
+            closing = form.find(b"]", closing + 1)
+    return False
+
+
+def _plain_mask(patterns: Sequence[bytes]) -> bytes:
+    """A mask of a character that no form has in it, so that no form can be found in it or across its ends."""
+    everything = b"\n".join(patterns)
+    free = (char.encode() for char in _PLAIN)
+    return next((char for char in free if char not in everything), b"") * _PLAIN_LENGTH
 
 
 redactor = Redactor()

@@ -27,8 +27,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def empty_redactor() -> None:
     """Forget the secrets of other tests: the redactor is the process's, and what it knows would hide what leaks."""
-    redactor._new.clear()
-    redactor._labels.clear()
+    redactor.forget_all()
 
 
 @pytest.fixture

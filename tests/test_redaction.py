@@ -1,74 +1,232 @@
-"""The redactor."""
+"""The redactor: what it finds, what it leaves alone, and that a stream is redacted as the whole."""
 
+import base64
+import html
 import json
 import pickle
+import re
+import secrets
+import sys
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from confguard import _redaction
+from confguard._forms import forms_of, is_searchable
 from confguard._redaction import Redactor
+from confguard._search import make_search, plain_search
 
-secrets = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=4, max_size=12).filter(
-    lambda text: not set("[]redacted:field ") & set(text)
-)
+# Few letters, so that secrets overlap each other, masks and what stands around them; and any letters at all.
+few = st.text("ab[]:*r%+ \\\"'\n-é", min_size=1, max_size=12)
+any_text = st.text(st.characters(codec="utf-8"), max_size=30)
+values = st.one_of(few, any_text).filter(is_searchable)
 
 
-@given(secrets, st.text(), st.text())
-def test_a_known_secret_is_replaced_in_its_plain_forms(secret: str, before: str, after: str) -> None:
-    """The value, URL-encoded, JSON- and Python-escaped, is gone from a text, whatever stands around it."""
+def knowing(*known: str | bytes) -> Redactor:
     redactor = Redactor()
-    redactor.learn(secret, "field")
-    for form in (secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]):
-        redacted = redactor.redact(f"{before}{form}{after}")
-        assert form not in redacted
-        assert "[redacted:field]" in redacted
+    for number, value in enumerate(known):
+        redactor.learn(value, f"field{number}")
+    return redactor
 
 
-@given(st.text())
-def test_text_without_secrets_is_unchanged(text: str) -> None:
-    """A text that holds no secret comes back as it was."""
-    redactor = Redactor()
-    redactor.learn("\ue000\ue001\ue002\ue003", "field")
-    if "\ue000" not in text:
-        assert redactor.redact(text) == text
+def found_in(data: bytes, *known: str | bytes) -> list[bytes]:
+    """Which forms of secrets stand in bytes, by Python's own search."""
+    return [form for value in known for form in forms_of(value) if form in data]
+
+
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "URL-encoded": lambda text: quote(text, safe=""),
+    "URL-encoded, slashes left": quote,
+    "URL-encoded, small digits": lambda text: re.sub("%..", lambda digits: digits[0].lower(), quote(text, safe="")),
+    "URL-encoded, + for a space": quote_plus,
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON as it is": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "JSON within JSON": lambda text: json.dumps(json.dumps({"a": text})),
+    "Python": lambda text: repr([text]),
+    "Python bytes": lambda text: repr(text.encode()),
+    "HTML": html.escape,
+    "HTML as Jinja writes it": lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+    "hexadecimal": lambda text: text.encode().hex(),
+    "hexadecimal in capitals": lambda text: text.encode().hex().upper(),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64, one byte before": lambda text: base64.b64encode(b"u" + text.encode() + b"!").decode(),
+    "base64, two bytes before": lambda text: base64.b64encode(b"u:" + text.encode() + b"!").decode(),
+    "base64 for URLs": lambda text: base64.urlsafe_b64encode(b"me:" + text.encode()).decode(),
+}
+TOKENS = {
+    "a token": lambda: secrets.token_urlsafe(24),
+    "all that is escaped": lambda: f"{secrets.token_hex(6)}/+ &<>\"'\\é=%?\N{LOCK}#{secrets.token_hex(6)}",
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("kind", TOKENS)
+def test_a_secret_is_found_in_every_form(kind: str, encoding: str) -> None:
+    """What is left of an encoded secret within a text is the mask, and at most what the encoding shares with its surroundings."""
+    secret = TOKENS[kind]()
+    form = ENCODINGS[encoding](secret)
+    redacted = knowing(secret).redact(f"before {form} after")
+    assert redacted.startswith("before ")
+    assert redacted.endswith(" after")
+    assert "[redacted:field0]" in redacted
+    middle = redacted.removeprefix("before ").removesuffix(" after").replace("[redacted:field0]", "")
+    assert len(middle) <= 16, "only quotes, brackets and the ends of base64 are left"
+    assert not any(secret[at : at + 6] in redacted for at in range(len(secret) - 5))
+
+
+@given(st.lists(values, min_size=1, max_size=4), st.lists(st.one_of(few, any_text), max_size=6), st.data())
+def test_redacted_text_holds_no_secret_in_any_form(known: list[str], around: list[str], data: st.DataObject) -> None:
+    """Whatever stands around and between secrets, none of their forms is in what comes back."""
+    forms = [form for value in known for form in forms_of(value)]
+    assume(forms)
+    pieces = [text.encode() for text in around] + data.draw(st.lists(st.sampled_from(forms), min_size=1, max_size=5))
+    mixed = b"".join(data.draw(st.permutations(pieces)))
+    redacted = knowing(*known).redact_bytes(mixed)
+    assert found_in(redacted, *known) == []
+    text = mixed.decode(errors="replace")
+    assert found_in(knowing(*known).redact(text).encode(), *known) == []
+
+
+@given(st.lists(values, min_size=1, max_size=4), st.text())
+def test_text_without_secrets_is_unchanged(known: list[str], text: str) -> None:
+    """A text that holds no secret comes back as it was, to the byte."""
+    assume(not found_in(text.encode(errors="surrogatepass"), *known))
+    assert knowing(*known).redact(text) is text
+
+
+@given(st.lists(values, min_size=1, max_size=4), st.lists(st.one_of(few, any_text), max_size=8))
+@example(["redacted"], ["redacted"])
+@example(["field0"], ["a", "field0"])
+@example(["[redacted:field0]"], ["[redacted:field0]"])
+@example(["y]field"], ["y]field"])
+@example(["secret[", "redacted:"], ["secret[", "redacted:"])
+def test_redaction_is_idempotent(known: list[str], pieces: list[str]) -> None:
+    """To redact what was redacted changes nothing, also where a secret looks like a mask."""
+    redactor = knowing(*known)
+    once = redactor.redact("".join([*known, *pieces, *known]))
+    assert redactor.redact(once) == once
+
+
+@given(st.lists(values, min_size=1, max_size=3), st.lists(st.one_of(few, st.just("ab")), max_size=8), st.data())
+def test_a_stream_cut_anywhere_equals_the_whole(known: list[str], pieces: list[str], data: st.DataObject) -> None:
+    """Wherever a stream is cut into parts, what comes out is what the whole would have given."""
+    whole = "".join(data.draw(st.permutations([*pieces, *known, *known]))).encode()
+    redactor = knowing(*known)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+    stream = redactor.stream()
+    given_out = [stream.feed(whole[start:end]) for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+    assert b"".join([*given_out, stream.end()]) == redactor.redact_bytes(whole)
+
+
+@given(st.lists(values, min_size=1, max_size=2), st.lists(few, max_size=8))
+def test_a_stream_gives_out_nothing_that_may_be_the_beginning_of_a_secret(known: list[str], pieces: list[str]) -> None:
+    """What a stream has given out at any time holds no secret, byte by byte."""
+    redactor = knowing(*known)
+    stream = redactor.stream()
+    out = b""
+    for byte in "".join([*pieces, *known]).encode():
+        out += stream.feed(bytes([byte]))
+        assert found_in(out, *known) == []
+
+
+@given(st.lists(st.binary(min_size=1, max_size=6), min_size=1, max_size=6, unique=True), st.binary(max_size=60))
+@example([b"aa", b"aaa", b"a"], b"aaaaaa")
+def test_plain_python_finds_what_the_automaton_finds(patterns: list[bytes], data: bytes) -> None:
+    """Both ways of searching give every occurrence of every pattern, overlapping ones too."""
+    naive = sorted(
+        (number, at, at + len(pattern))
+        for number, pattern in enumerate(patterns)
+        for at in range(len(data))
+        if data.startswith(pattern, at)
+    )
+    assert sorted(plain_search(patterns)(data)) == naive
+    assert sorted(make_search(patterns)(data)) == naive
+
+
+def test_without_the_extra_it_hides_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `ahocorasick_rs` is not installed, secrets are found all the same."""
+    monkeypatch.setitem(sys.modules, "ahocorasick_rs", None)
+    secret = secrets.token_urlsafe()
+    assert knowing(secret).redact(f"<{secret}>") == "<[redacted:field0]>"
+
+
+def test_the_automaton_is_what_the_tests_of_this_file_use() -> None:
+    """With the extra installed, as here, the search is not the one in plain Python."""
+    assert "plain_search" not in make_search([b"secret"]).__qualname__
 
 
 def test_overlapping_secrets_are_united() -> None:
-    """Where one secret ends inside of another, the tail of neither is left."""
-    redactor = Redactor()
-    redactor.learn("abcdef", "first")
-    redactor.learn("defghi", "second")
-    assert redactor.redact("<abcdefghi>") == "<[redacted:first]>"
+    """Where one secret ends inside of another, the tail of neither is left, and the first names the mask."""
+    redactor = knowing("abcdef", "defghi")
+    assert redactor.redact("<abcdefghi>") == "<[redacted:field0]>"
+    assert redactor.redact("<defghi|abcdef>") == "<[redacted:field1]|[redacted:field0]>"
 
 
-def test_each_line_of_a_key_is_a_secret() -> None:
-    """A multi-line value is found whole, and line by line."""
-    redactor = Redactor()
-    redactor.learn("-----BEGIN-----\nMIIB1234\n-----END-----\n", "tls_key")
-    assert redactor.redact("got MIIB1234 back") == "got [redacted:tls_key] back"
+def test_a_secret_within_another_does_not_cut_it() -> None:
+    """The longest of the secrets that begin at one place names the mask, and hides the whole."""
+    assert knowing("hunter", "hunter22").redact("hunter22") == "[redacted:field1]"
 
 
-def test_bytes_are_learned() -> None:
-    """A binary value is known by the text in it."""
-    redactor = Redactor()
-    redactor.learn(b"\xffhunter2", "field")
-    assert redactor.redact("a hunter2 b") == "a [redacted:field] b"
+def test_each_line_of_a_key_is_a_secret_and_its_armour_is_none() -> None:
+    """A multi-line value is found whole, and line by line; what every key begins with is no secret."""
+    redactor = knowing("-----BEGIN KEY-----\nMIIB1234\n-----END KEY-----\n")
+    assert redactor.redact("got MIIB1234 back") == "got [redacted:field0] back"
+    assert redactor.redact("-----BEGIN KEY-----\nof another") == "-----BEGIN KEY-----\nof another"
 
 
-def test_a_value_of_three_characters_is_not_searched_for() -> None:
-    """A value that is too short to be told from other text leaves text alone."""
-    redactor = Redactor()
-    redactor.learn("abc", "field")
-    assert redactor.redact("abc") == "abc"
-    assert not redactor.holds_secret("abc")
+@pytest.mark.parametrize("way", ["plain", "escaped"])
+def test_the_credentials_of_a_url_are_secrets_of_their_own(way: str) -> None:
+    """Of a secret that is a URL the password, user and password, and parameters named like credentials are found alone."""
+    password, token = f"p@ss/{secrets.token_hex(8)}", f"t&k{secrets.token_hex(8)}"
+    redactor = knowing(f"postgres://me:{quote(password, safe='')}@db.test/app?sslmode=require&auth_token={quote(token, safe='')}")
+    shown = [password, token] if way == "plain" else [quote(password, safe=""), quote(token, safe="")]
+    for text in shown:
+        assert redactor.redact(f"<{text}>") == "<[redacted:field0]>"
+    assert redactor.redact("me at db.test/app with sslmode=require") == "me at db.test/app with sslmode=require"
+
+
+def test_bytes_are_known_as_they_are_and_by_the_text_in_them() -> None:
+    """A binary secret is found in bytes, in hexadecimal, in base64, and the text in it within text."""
+    secret = b"\xff\xfe" + secrets.token_hex(8).encode() + b"\x00"
+    redactor = knowing(secret)
+    assert redactor.redact_bytes(b"<" + secret + b">") == b"<[redacted:field0]>"
+    for text in (secret.hex(), base64.b64encode(secret).decode(), secret[2:-1].decode()):
+        assert "[redacted:field0]" in redactor.redact(f"<{text}>")
+
+
+def test_a_binary_secret_in_the_middle_of_a_character_leaves_text_readable() -> None:
+    """Bytes that are a part of characters in a text are hidden with these characters, and what comes back is text."""
+    secret = "äöüä".encode()[1:-1]
+    assert knowing(secret).redact("<äöüä>") == "<[redacted:field0]>"
+
+
+@pytest.mark.parametrize("value", ["", "abc", "true", "TRUE", "5432", " 8080 ", "localhost", "postgres", "production"])
+def test_a_value_that_stands_in_every_log_is_not_searched_for(value: str) -> None:
+    """What cannot be told from ordinary text is left alone, in every form."""
+    assert knowing(value).redact(f"the value {value}, {value.encode().hex()}") == f"the value {value}, {value.encode().hex()}"
+
+
+def test_what_was_learned_longest_ago_is_forgotten_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the limit the oldest goes; one that is learned again is new again, and keeps its label."""
+    monkeypatch.setattr(_redaction, "LIMIT", 2)
+    redactor = knowing("first-secret", "second-secret")
+    redactor.learn("first-secret", "again")
+    redactor.learn("third-secret", "third")
+    assert redactor.forgotten == 1
+    assert redactor.redact("first-secret second-secret") == "[redacted:field0] second-secret"
 
 
 def test_shows_and_pickles_nothing() -> None:
-    """Neither its repr nor a pickle gives away what it knows."""
-    redactor = Redactor()
-    redactor.learn("hunter2hunter2", "field")
+    """Neither its repr nor a pickle gives away what it knows, and nor does a stream."""
+    redactor = knowing("hunter2hunter2")
     assert repr(redactor) == "<Redactor>"
-    with pytest.raises(TypeError, match="cannot be pickled"):
-        pickle.dumps(redactor)
+    stream = redactor.stream()
+    stream.feed(b"hunter2")
+    assert repr(stream) == "<RedactedStream>"
+    for thing in (redactor, stream):
+        with pytest.raises(TypeError, match="cannot"):
+            pickle.dumps(thing)

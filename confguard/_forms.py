@@ -1,0 +1,124 @@
+"""The forms in which a secret leaks: as it is, and as the encodings on the way to a log or a response leave it.
+
+A leaf: it imports nothing of ours.
+"""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+SHORTEST = 4
+"""From how many bytes on a form is searched for. Below, a value is as likely a word of the text around it as the secret."""
+
+_FEWEST_DIGITS = 6
+# Values that stand in every log. To mask them would hide the log, and no mask would hide that they are the value.
+_COMMON = frozenset(
+    """
+    true false none null undefined nil yes no on off enabled disabled default test tests testing user users admin root guest
+    password passwort passwd secret token local localhost postgres postgresql mysql redis sqlite rabbitmq mongodb public private
+    production development staging debug info warning error critical http https example
+    """.split()  # noqa: SIM905 - a list of words is easier to read so
+)
+# What encoders leave beside letters, digits and "_.-~": Python's quote, JavaScript's encodeURIComponent and its encodeURI.
+_SAFE = ("", "/", "!'()*", "!#$&'()*+,/:;=?@[]")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:([^\s/?#]*)@)?[^\s?#]*(?:\?([^\s#]*))?")
+_CREDENTIAL = re.compile(r"pass|pwd|secret|token|key|sig|auth|credential|code", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")  # what ends a line, and what else no text has within
+_ARMOR = "-----"
+
+
+def is_searchable(text: str) -> bool:
+    """Whether a value can be told from ordinary text, so that it makes sense to look for it."""
+    folded = text.strip().casefold()
+    if len(folded.encode(errors="surrogatepass")) < SHORTEST or folded in _COMMON:
+        return False
+    return not (folded.isdigit() and len(folded) < _FEWEST_DIGITS)
+
+
+def forms_of(secret: str | bytes) -> Iterator[bytes]:
+    """Every form of a secret that is searched for, in bytes; some are equal.
+
+    Args:
+        secret: The value. Of a URL its credentials are secrets of their own; of several lines each line is.
+    """
+    if isinstance(secret, bytes):
+        yield from _raw_forms(secret)
+        secret = secret.decode(errors="ignore")
+    for part in dict.fromkeys(_parts(secret)):
+        if is_searchable(part):
+            yield from (form for form in _text_forms(part) if len(form) >= SHORTEST)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The value, its lines, and the credentials of a URL in it."""
+    stripped = text.strip()
+    yield stripped
+    lines = _CONTROL.split(stripped)
+    if len(lines) > 1:
+        yield from (line.strip() for line in lines if not line.strip().startswith(_ARMOR))
+    yield from credentials_of(stripped)
+
+
+def credentials_of(text: str) -> Iterator[str]:
+    """What of the URLs in a text is a credential: password, user and password together, and parameters named like one."""
+    for userinfo, query in _URL.findall(text) if "://" in text else ():
+        user, colon, password = userinfo.partition(":")
+        if colon and password and user != password:  # "postgres:postgres" would mask every word "postgres"
+            yield from (userinfo, password, unquote(password))
+        for pair in query.split("&"):
+            name, _, value = pair.partition("=")
+            if value and _CREDENTIAL.search(name):
+                yield from (value, unquote_plus(value))
+
+
+def _text_forms(text: str) -> Iterator[bytes]:
+    yield from map(_encoded, _escaped(text))
+    yield from map(_encoded, _url_encoded(text))
+    yield from _raw_forms(_encoded(text))
+
+
+def _escaped(text: str) -> Iterable[str]:
+    """As it is, and as JSON (once, and within JSON), Python and HTML write it."""
+    as_json = [json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]]
+    yield text
+    yield from as_json
+    yield from (form.replace("/", "\\/") for form in as_json)
+    yield from (json.dumps(form)[1:-1] for form in as_json)
+    yield from (repr(text)[1:-1], repr(f"{text}\"'")[1:-3].removesuffix("\\"), ascii(text)[1:-1], repr(_encoded(text))[2:-1])
+    yield from (html.escape(text), html.escape(text, quote=False))
+    yield html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+
+
+def _url_encoded(text: str) -> Iterator[str]:
+    """URL-encoded by the usual encoders, in both cases of the digits, with a space as ``%20`` or ``+``."""
+    made = dict.fromkeys(quote(text, safe, errors="surrogatepass") for safe in _SAFE)
+    made |= dict.fromkeys(quote_plus(text, safe, errors="surrogatepass") for safe in _SAFE)
+    for form in made:
+        yield form
+        if "%" in form:
+            yield re.sub("%..", lambda found: found[0].lower(), form)
+
+
+def _raw_forms(raw: bytes) -> Iterator[bytes]:
+    """The bytes themselves, in hexadecimal, and within base64 that began up to two bytes before them."""
+    if len(raw) < SHORTEST:
+        return
+    yield raw
+    yield raw.hex().encode()
+    yield raw.hex().upper().encode()
+    for before in range(3):
+        # The characters at both ends that also hold bits of what stands around it are left out.
+        first, last = -(-8 * before // 6), 8 * (before + len(raw)) // 6
+        form = base64.b64encode(bytes(before) + raw)[first:last]
+        yield form
+        yield form.translate(_URL_SAFE)
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
