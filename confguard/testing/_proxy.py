@@ -28,19 +28,20 @@ class FaultProxy:
             through every 20 ms.
         delay: Seconds of round trip that the mode ``delay`` adds.
         keep: Bytes of each connection's replies that the mode ``truncate`` lets through, counted from when it is set.
+        listen: The port on 127.0.0.1 to listen on; a free one unless told.
 
     Attributes:
         port: Where it listens on 127.0.0.1.
         connections: How many it has accepted.
     """
 
-    def __init__(self, port: int, mode: Mode = "pass", *, delay: float = 0.0, keep: int = 0) -> None:
+    def __init__(self, port: int, mode: Mode = "pass", *, delay: float = 0.0, keep: int = 0, listen: int = 0) -> None:
         self.mode: Mode = mode
         self.delay = delay
         self.keep = keep
         self.connections = 0
         self._server_port = port
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(("127.0.0.1", listen), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()

@@ -18,6 +18,7 @@ from confguard._reference import parse_reference
 from confguard.provider import Deadline, Failure, Found
 from confguard.testing._openbao import OpenBao
 from confguard_vault import Token, Vault
+from tests.providers.vault_rig import VaultStore
 
 _FOREIGN = re.compile(r"(AWS|VAULT|BAO|GOOGLE|AZURE)_|.*_CA_BUNDLE$|SSL_CERT_|.*_proxy$|.*_PROXY$")
 
@@ -48,6 +49,12 @@ def mount(bao: OpenBao) -> str:
     bao.put(path, "app", {"password": "hunter22"})
     bao.requests()
     return path
+
+
+@pytest.fixture
+def vault_store(bao: OpenBao) -> VaultStore:
+    """OpenBao for the conformance tests and the table of faults."""
+    return VaultStore(bao)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import pytest
 
 from confguard.testing import ProviderContract
-from confguard.testing._openbao import OpenBao
 from tests.providers.vault_rig import VaultStore
 
 
@@ -13,5 +12,5 @@ class TestVault(ProviderContract):
     binary = False
 
     @pytest.fixture
-    def store(self, bao: OpenBao) -> VaultStore:
-        return VaultStore(bao)
+    def store(self, vault_store: VaultStore) -> VaultStore:
+        return vault_store

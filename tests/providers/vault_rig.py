@@ -4,12 +4,12 @@ import secrets
 from collections.abc import Mapping
 
 from confguard.provider import FailureKind, Provider
-from confguard.testing import ContractStore
 from confguard.testing._openbao import OpenBao
 from confguard_vault import AppRole, Token, Vault
+from tests.providers.faults import FaultyStore
 
 
-class VaultStore(ContractStore):
+class VaultStore(FaultyStore):
     """A KV v2 mount of its own, read with a token that may read all of it but what is denied. A value is the key of a secret."""
 
     def __init__(self, bao: OpenBao) -> None:
@@ -45,6 +45,14 @@ class VaultStore(ContractStore):
             "denied": self._vault(self._bao.token("default"), self._bao.port),
             "unconfigured": Vault(address="not an address", auth=Token("t")),
             "unavailable": Vault(address="https://127.0.0.1:9", auth=AppRole("r", "s"), ca_cert=self._bao.ca_cert),
+        }
+
+    def misplaced(self) -> Mapping[str, Provider]:
+        token, address = Token(self._token), f"https://127.0.0.1:{self._bao.port}"
+        return {
+            "unresolved": Vault(address="https://store.invalid:8200", auth=token),
+            "wrong name": Vault(address=address, auth=token, ca_cert=self._bao.ca_cert, tls_server_name="other.test"),
+            "unknown authority": Vault(address=address, auth=token),
         }
 
     def requests(self) -> int:
