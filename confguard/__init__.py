@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from confguard._bindings import From, FromEach, Required, When, rule
     from confguard._explain import Explained, explain
     from confguard._problem import Origin, Problem
-    from confguard._settings import BaseSettings, SettingsConfigDict, validate
+    from confguard._settings import BaseSettings, SettingsConfigDict, lazy, validate
     from confguard.exceptions import ConfigError
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "When",
     "__version__",
     "explain",
+    "lazy",
     "rule",
     "validate",
 ]
@@ -41,6 +42,7 @@ _HOMES = {
     "SettingsConfigDict": "_settings",
     "When": "_bindings",
     "explain": "_explain",
+    "lazy": "_settings",
     "rule": "_bindings",
     "validate": "_settings",
 }

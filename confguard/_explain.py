@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from confguard._classes import schema_of
+from confguard._lazy import settings_of
 from confguard._problem import Origin
 from confguard._redaction import redactor
 from confguard._schema import Node
@@ -34,11 +35,13 @@ def explain(settings: BaseSettings) -> tuple[Explained, ...]:
     """Where every value of settings came from, in the order of the fields.
 
     Args:
-        settings: What `validate` returned; a copy of it does not know its origins.
+        settings: What `validate` returned, or `lazy`, which is loaded if it is not; a copy of it does not know its origins.
 
     Raises:
+        ConfigError: They are lazy, not loaded yet, and refused.
         LookupError: These settings were not made by `validate`.
     """
+    settings = settings_of(settings)
     origins = known.of(settings)
     if origins is None:
         raise LookupError("these settings do not know where they came from; load them with confguard.validate()")

@@ -14,6 +14,7 @@ from confguard._report import place_of
 from confguard._sources import Raised, attempt
 from confguard._state import ABSENT, find, merged
 from confguard._values import texts
+from confguard.exceptions import ConfigError
 
 
 def judge(load: Load, settings: Any) -> list[Problem]:
@@ -94,6 +95,9 @@ def _asked(load: Load, record: Any, name: str, claim: str) -> Iterator[Problem]:
     """The problem of a rule that is broken, that cannot be evaluated, or that raises."""
     try:
         holds = bool(getattr(record, name)())
+    except ConfigError as exc:
+        yield from exc.problems  # of other settings, which the rule reads
+        return
     except Exception as exc:  # noqa: BLE001 - becomes a problem
         lacks = _lacks(exc)
         if lacks is None:

@@ -1,4 +1,4 @@
-"""The public face: the base class and `validate`."""
+"""The public face: the base class, `validate` and `lazy`."""
 
 import logging
 from collections.abc import Callable, Collection, Sequence
@@ -13,6 +13,7 @@ from pydantic_settings import PydanticBaseSettingsSource
 from confguard._call import Call, load_settings
 from confguard._complete import complete
 from confguard._explain import known
+from confguard._lazy import About, class_of_handle, hold, make_handle
 from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load
 from confguard._places import Places
 from confguard._problem import Problem
@@ -20,6 +21,7 @@ from confguard._redaction import redactor
 from confguard._report import printable
 from confguard._rules import judge
 from confguard._sources import Fault, Raised, Source, attempt
+from confguard._turns import turn_to_load
 from confguard._waiting import load_patiently
 from confguard.exceptions import ConfigError
 from confguard.provider import Provider
@@ -162,23 +164,30 @@ def _customised(hook: Hook, load: Load, settings_cls: type, *args: Source, **kwa
 
 
 @overload
-def validate(settings_class: type[S], /, *, timeout: float = ..., only: Collection[str] = ..., wait: float = ...) -> S: ...
+def validate(settings_class: type[S] | S, /, *, timeout: float = ..., only: Collection[str] = ..., wait: float = ...) -> S: ...
 @overload
 def validate(
-    first: type[S], second: type[S2], /, *, timeout: float = ..., only: Collection[str] = ..., wait: float = ...
+    first: type[S] | S, second: type[S2] | S2, /, *, timeout: float = ..., only: Collection[str] = ..., wait: float = ...
 ) -> tuple[S, S2]: ...
 @overload
 def validate(
-    first: type[S], second: type[S2], third: type[S3], /, *, timeout: float = ..., only: Collection[str] = ..., wait: float = ...
+    first: type[S] | S,
+    second: type[S2] | S2,
+    third: type[S3] | S3,
+    /,
+    *,
+    timeout: float = ...,
+    only: Collection[str] = ...,
+    wait: float = ...,
 ) -> tuple[S, S2, S3]: ...
 @overload
 def validate(
-    first: type["BaseSettings"],
-    second: type["BaseSettings"],
-    third: type["BaseSettings"],
-    fourth: type["BaseSettings"],
+    first: "type[BaseSettings] | BaseSettings",
+    second: "type[BaseSettings] | BaseSettings",
+    third: "type[BaseSettings] | BaseSettings",
+    fourth: "type[BaseSettings] | BaseSettings",
     /,
-    *more: type["BaseSettings"],
+    *more: "type[BaseSettings] | BaseSettings",
     timeout: float = ...,
     only: Collection[str] = ...,
     wait: float = ...,
@@ -186,7 +195,7 @@ def validate(
 
 
 def validate(
-    *settings_classes: type["BaseSettings"],
+    *settings_classes: "type[BaseSettings] | BaseSettings",
     timeout: float = DEFAULT_TIMEOUT,
     only: Collection[str] = (),
     wait: float = 0.0,
@@ -197,7 +206,8 @@ def validate(
     ``await asyncio.to_thread(validate, AppSettings)``.
 
     Args:
-        settings_classes: Subclasses of `BaseSettings`. Several share one plan, one deadline and one report.
+        settings_classes: Subclasses of `BaseSettings`, or what `lazy` made of them: a handle then holds the settings that are
+            returned. Several share one plan, one deadline and one report.
         timeout: Seconds until what has no answer from a store is ``unavailable``.
         only: Paths of the only fields to load, for a migration or the build of an image: nothing else is read, fetched or
             required, and what reads another field of the settings gets an `AttributeError`. All unless told.
@@ -209,33 +219,69 @@ def validate(
 
     Raises:
         ConfigError: The settings cannot be loaded; ``.problems`` has all the reasons. It holds no secret, and neither do the
-            frames of this library and its dependencies on its traceback.
+            frames of this library and its dependencies on its traceback. A handle holds what it held before.
         TypeError: It is no settings class.
         ValueError: The timeout is not above 0, or ``only`` names a field that no class has.
     """
-    for given in settings_classes or (None,):
-        check_class(given)
-    call = Call(settings_classes, timeout, frozenset(only))
-    loaded = load_patiently(call, wait) if wait else load_settings(call)
-    problems = tuple(problem for one in loaded for problem in one.problems)
-    settings = [one.settings for one in loaded if one.settings is not None]
-    loaded = ()
-    if len(settings) < len(settings_classes):
-        settings = []
+    classes = [check_class(given, "validate") for given in settings_classes or (None,)]
+    call = Call(classes, timeout, frozenset(only))
+    with turn_to_load(given for given in settings_classes if class_of_handle(given) is not None) as turn:
+        loaded = load_patiently(call, wait) if wait else load_settings(call)
+        problems = tuple(problem for one in loaded for problem in one.problems)
+        settings = [one.settings for one in loaded if one.settings is not None]
+        loaded = ()
+        if len(settings) < len(classes):
+            settings = []
+            turn.problems = problems
+        for given, made in zip(settings_classes, settings, strict=False):
+            if class_of_handle(given) is not None:
+                hold(given, made)
+    if not settings:
+        settings_classes = ()  # a handle among them may hold what an earlier call gave it
         raise ConfigError(problems)
     _log_warnings(problems)
     return settings[0] if len(settings) == 1 else tuple(settings)
 
 
-def check_class(given: object) -> None:
-    """Raise where something is no settings class.
+def lazy(settings_class: type[S], /) -> S:
+    """A handle for a module to have at its top: passes for settings of the class, and reads nothing when it is made.
+
+    What reads an attribute of it loads the settings as `validate` does, once, whichever thread comes first; the others wait.
+    ``validate(handle)`` loads them at a moment of your own, and anew. Inside of an event loop the first access blocks the loop.
+
+    The handle is an instance of the class to `isinstance` and to type checkers, and compares, shows itself, takes assignments
+    and is copied as its settings. Before it is loaded its `repr` tells nothing. A pickle names the class and holds no value.
+
+    Args:
+        settings_class: A subclass of `BaseSettings`.
+
+    Returns:
+        The handle. Each access raises `ConfigError` where the settings are refused, and the next one tries again; so it does
+        where a validator or a rule of the class reads the handle itself.
+
+    Raises:
+        TypeError: It is no settings class.
+    """
+    made: S = make_handle(About(check_class(settings_class, "lazy"), lazy, validate))
+    return made
+
+
+lazy.__module__ = "confguard"  # where a pickle finds it, whatever becomes of this room
+
+
+def check_class(given: object, function: str) -> type[BaseSettings]:
+    """The settings class that something is or, to `validate`, that a handle stands for.
 
     Raises:
         TypeError: It is none.
     """
-    if not (isinstance(given, type) and issubclass(given, BaseSettings)):
-        what = f"the class {given.__qualname__}" if isinstance(given, type) else f"an object of {type(given).__qualname__}"
-        raise TypeError(f"validate() takes subclasses of confguard.BaseSettings, not {what}")
+    if isinstance(given, type) and issubclass(given, BaseSettings):
+        return given
+    of_handle = class_of_handle(given) if function == "validate" else None
+    if of_handle is not None and issubclass(of_handle, BaseSettings):
+        return of_handle
+    what = f"the class {given.__qualname__}" if isinstance(given, type) else f"an object of {type(given).__qualname__}"
+    raise TypeError(f"{function}() takes subclasses of confguard.BaseSettings, not {what}")
 
 
 def _log_warnings(problems: Sequence[Problem]) -> None:

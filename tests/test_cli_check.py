@@ -16,7 +16,7 @@ SETTINGS = """
 from pathlib import Path
 from typing import Annotated
 from pydantic import SecretStr
-from confguard import BaseSettings, From, SettingsConfigDict
+from confguard import BaseSettings, From, SettingsConfigDict, lazy
 from confguard.provider import Failure, Found
 
 class Store:
@@ -44,12 +44,7 @@ class Mounted(BaseSettings):
     model_config = SettingsConfigDict(secrets_dir="mount")
     token: SecretStr
 
-class Handle:
-    __class__ = Worker
-    def __getattr__(self, name):
-        raise SystemExit("a handle is loaded by asking it")
-
-handle = Handle()
+handle = lazy(Worker)
 """
 
 
@@ -85,6 +80,8 @@ def test_a_target_that_cannot_be_had_comes_before_all_checks() -> None:
 def test_what_passes_for_settings_stands_for_its_class() -> None:
     """A module's settings, or a handle of them, are a target as good as their class; asking for the class loads nothing."""
     assert run(["check", "services:handle"]).stdout.startswith("Worker: valid, ")
+    planned = run(["check", "services:handle", "--plan"])
+    assert (planned.returncode, "asked for" in planned.stdout + planned.stderr) == (0, False)
 
 
 def test_env_files_take_the_place_of_the_classs_own() -> None:

@@ -294,6 +294,7 @@ def test_exported_names_are_these() -> None:
         "When",
         "__version__",
         "explain",
+        "lazy",
         "rule",
         "validate",
     ]  # fmt: skip

@@ -6,6 +6,7 @@ from time import perf_counter
 
 from ._environment import env_50_fields
 from ._imports import imports
+from ._lazy import lazy_attribute
 from ._measure import Measured
 from ._vault import vault
 
@@ -13,6 +14,7 @@ from ._vault import vault
 def _all() -> Iterator[Measured]:
     yield imports()
     yield from env_50_fields()
+    yield from lazy_attribute()
     yield from vault()
 
 

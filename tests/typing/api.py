@@ -17,6 +17,7 @@ from confguard import (
     SettingsConfigDict,
     When,
     explain,
+    lazy,
     rule,
     validate,
 )
@@ -62,6 +63,22 @@ def what_validate_gives() -> None:
     assert_type(explain(settings)[0].origin, Origin)
 
 
+def what_lazy_gives() -> None:
+    """A handle is typed as settings of its class, and `validate` takes it in place of the class."""
+    settings = lazy(AppSettings)
+    assert_type(settings, AppSettings)
+    assert_type(settings.port, int)
+    assert_type(settings.no_debug(), bool)
+    assert_type(validate(settings), AppSettings)
+    assert_type(validate(settings, timeout=2.5, only=["port"], wait=60), AppSettings)
+    assert_type(validate(settings, OtherSettings), tuple[AppSettings, OtherSettings])
+    assert_type(validate(OtherSettings, settings, lazy(OtherSettings)), tuple[OtherSettings, AppSettings, OtherSettings])
+    assert_type(validate(settings, settings, OtherSettings, AppSettings), tuple[BaseSettings, ...])
+    assert_type(explain(settings), tuple[Explained, ...])
+    settings.prot = 1  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+    settings.port = "80"  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue]
+
+
 def what_a_call_takes() -> None:
     """A plain call needs no argument, and takes fields and pydantic-settings' own arguments."""
     assert_type(AppSettings(), AppSettings)  # pyright: ignore[reportCallIssue] - it sees fields, and not where they come from
@@ -81,6 +98,8 @@ def what_an_error_holds() -> None:
 def wrong_use() -> None:
     """What is refused at run time is refused by the checkers too."""
     validate(int)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
+    lazy(int)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
+    lazy(lazy(AppSettings))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     validate(AppSettings, timeout="2")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
     Failure("gone", "message")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     From("vault://a", on_outage="ignore")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
