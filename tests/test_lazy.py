@@ -268,16 +268,21 @@ class TestValidate:
             settings.key  # noqa: B018
         assert not is_loaded()
 
-    def test_who_reads_it_meanwhile_waits(self) -> None:
-        """A load that `validate` began is the one that a first access in another thread waits for."""
+    @pytest.mark.parametrize("refused", [False, True])
+    def test_who_reads_it_meanwhile_waits(self, refused: bool) -> None:
+        """A load that `validate` began is the one that a first access in another thread waits for, and fails with."""
         store = Hanging()
         settings = lazy(class_with(store))
-        racers = Racers(lambda: validate(settings))
+        if refused:
+            store.fail("key", Failure("denied", "hanging key: 403"))
+        racers = Racers(lambda: validate(settings).key)
         until(lambda: store_is_asked(store))
         reader = Racers(lambda: settings.key)
         until(lambda: len(_turns._waiting) == 1)
         store.release.set()
-        assert reader.join()[0] == racers.join()[0].key
+        results = [*reader.join(), *racers.join()]
+        assert {type(result) for result in results} == {ConfigError if refused else SecretStr}
+        assert len({getattr(result, "problems", id(result)) for result in results}) == 1
         assert len(store.asked) == 1
 
     @pytest.mark.parametrize("wrong", [int, 3, Other.model_construct(), None])

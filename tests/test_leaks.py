@@ -109,6 +109,19 @@ def a_plain_url_carries_a_password_and_is_invalid(scene: Scene) -> type[BaseSett
 
 
 @breaks("invalid")
+def a_validator_quotes_the_password_of_a_plain_url(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        database_url: str
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"the password {self.database_url.partition('u:')[2].partition('@')[0]} is worn out")
+
+    scene.setenv("DATABASE_URL", f"postgres://u:{scene.canary}@h/d")
+    return Settings
+
+
+@breaks("invalid")
 def pydantics_message_quotes_a_part_of_the_secret(scene: Scene) -> type[BaseSettings]:
     class Settings(Config):
         key: Secret[UUID4]

@@ -177,14 +177,17 @@ def test_an_sdks_log_records_of_a_fetch_go_nowhere(caplog: pytest.LogCaptureFixt
 
 
 def test_fan_out_calls_side_by_side_and_keeps_the_order() -> None:
-    """Sixteen calls wait for each other; results come in the order of the items."""
+    """Sixteen calls wait for each other, in threads that keep no interpreter alive; results come in the order of the items."""
     barrier = threading.Barrier(16, timeout=5)
+    daemons: list[bool] = []
 
     def call(item: int) -> int:
         barrier.wait()
+        daemons.append(threading.current_thread().daemon)
         return item * 2
 
     assert fan_out(call, range(16), deadline=Deadline(5)) == {item: item * 2 for item in range(16)}
+    assert daemons == [True] * 16
 
 
 def test_fan_out_never_runs_more_than_its_limit() -> None:

@@ -307,3 +307,10 @@ def test_each_load_leaves_one_structured_record(store: Store, caplog: pytest.Log
         "problems": {},
     }
     assert key not in str(record.__dict__)
+    caplog.clear()
+    store.fail("key", Failure("denied", "store key: 403"))
+    with caplog.at_level("INFO", logger="confguard"), pytest.raises(ConfigError):
+        validate(Settings, Settings)
+    (record,) = caplog.records
+    facts = record.__dict__["confguard"]
+    assert (facts["valid"], facts["fetched"], facts["problems"]) == (False, 1, {"denied": 2})

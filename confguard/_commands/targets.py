@@ -41,9 +41,11 @@ def _import_class(target: str) -> "type[BaseSettings]":
     module_name, colon, path = target.partition(":")
     if not (module_name and colon and path):
         raise click.UsageError(f"{target!r} is not MODULE:CLASS, as in myservice.settings:AppSettings")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise click.UsageError(f"{module_name!r} is no name of a module{_tip_for_path(module_name, path)}")
     if os.getcwd() not in sys.path:  # noqa: PTH109 - the string that sys.path would hold
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    module = _import_module(module_name)
+    module = _import_module(module_name, path)
     from confguard._values import closest
 
     found: Any = module
@@ -65,7 +67,14 @@ def class_of_target(found: object) -> "type[BaseSettings] | None":
     return kind if issubclass(kind, BaseSettings) and kind is not BaseSettings else None
 
 
-def _import_module(name: str) -> Any:
+def _tip_for_path(name: str, path: str) -> str:
+    """What to write in place of the path of a module's file."""
+    meant = os.path.normpath(name).removesuffix(".py").replace(os.sep, ".")
+    is_module = meant != name and all(part.isidentifier() for part in meant.split("."))
+    return f"; did you mean {meant}:{path}?" if is_module else ""
+
+
+def _import_module(name: str, path: str) -> Any:
     """Import the user's module; what it raises is told by type and place, since its text may hold a secret."""
     from confguard._report import place_of
     from confguard.exceptions import ConfigError
@@ -76,7 +85,7 @@ def _import_module(name: str) -> Any:
         raise  # of settings that the module loads itself: its report is what is asked for
     except ModuleNotFoundError as exc:
         if exc.name and (name == exc.name or name.startswith(f"{exc.name}.")):
-            raise click.UsageError(f"there is no module {name!r} here or on sys.path") from None
+            raise click.UsageError(f"there is no module {name!r} here or on sys.path{_tip_for_path(name, path)}") from None
         failure = f"{name} needs the module {exc.name!r}, which is not installed"
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - told as theirs
         failure = f"importing {name} raised {type(exc).__qualname__} at {place_of(exc)}"
