@@ -123,6 +123,16 @@ def test_nothing_follows_a_redirect(place: Place, fetch_one: FetchOne, tmp_path:
     assert (result.kind, result.message) == expected
 
 
+def test_no_password_of_a_netrc_goes_along(place: Place, fetch_one: FetchOne, tmp_path: Path) -> None:
+    """What another tool keeps in ~/.netrc for this host is not sent to the store."""
+    netrc = tmp_path / ".netrc"  # which is the home of every test here
+    netrc.write_text("machine 127.0.0.1 login somebody password netrc-of-another")
+    netrc.chmod(0o600)
+    fetch_one(Vault(address=place.store.address, auth=Token(SECRETS[0]), ca_cert=place.ca_cert), "vault://secret/app")
+    assert [b"Authorization" in request for request in place.store.heard] == [False] * len(place.store.heard)
+    assert any(SECRETS[0].encode() in request for request in place.store.heard)
+
+
 @pytest.mark.parametrize(
     ("status", "message", "tip"),
     [
