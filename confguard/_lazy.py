@@ -112,13 +112,10 @@ def make_handle(about: About) -> Any:
     """A handle that holds nothing yet."""
     settings_class = about.settings_class
     names = {name for name in (*settings_class.model_fields, *dir(settings_class)) if not name.startswith("_")}
-    functions = {
-        name for base in settings_class.__mro__[:-1] for name, value in vars(base).items() if isinstance(value, FunctionType)
-    }
-    special = {name for name in functions if name.startswith("__") and name.endswith("__")} - _OWN
+    special = {name for base in settings_class.__mro__[:-1] for name in vars(base) if _is_special(settings_class, name)}
     inside: dict[str, Any] = {
         **{name: property(attrgetter(f"{_HELD}.{name}")) for name in names},
-        **{name: _forwarded(name) for name in special},
+        **{name: _forwarded(name) for name in special - _OWN},
         "__class__": property(lambda _: settings_class),
         "__doc__": settings_class.__doc__,
         "__module__": settings_class.__module__,
@@ -166,6 +163,12 @@ def settings_of(given: Any) -> Any:
             settings_class = kind.__confguard__.settings_class
             wait_for(given, f"{settings_class.__module__}:{settings_class.__qualname__}")
     return settings
+
+
+def _is_special(settings_class: type, name: str) -> bool:
+    """Whether Python may look a name up in the type of settings, as it does for operators."""
+    is_dunder = name.startswith("__") and name.endswith("__")
+    return is_dunder and isinstance(inspect.getattr_static(settings_class, name), FunctionType)
 
 
 def _forwarded(name: str) -> Callable[..., Any]:

@@ -69,7 +69,8 @@ def wait_for(handle: object, name: str) -> None:
         turn = _turns.get(id(handle))
         if turn is None:
             return
-        if (circle := _waits_for(turn, me)) is False:
+        circle = _waits_for(turn, me)
+        if not circle:
             _waiting[me] = turn
     if circle:
         tip = "a validator has the values in its arguments, a rule in self; neither reads the handle of its own class"
@@ -101,4 +102,5 @@ def _only_this_thread_is_left() -> None:
             del _turns[key]
 
 
-os.register_at_fork(after_in_child=_only_this_thread_is_left)
+if hasattr(os, "register_at_fork"):  # not where there is no fork
+    os.register_at_fork(after_in_child=_only_this_thread_is_left)

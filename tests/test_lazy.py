@@ -172,6 +172,10 @@ class Frozen(BaseSettings):
     port: int = 1
 
 
+class Thawed(Frozen):
+    __hash__ = None  # type: ignore[assignment]
+
+
 def test_assignments_are_those_of_the_settings(settings: AppSettings) -> None:
     """What is set, deleted or refused is so as on the settings, whether they were loaded or not."""
     settings.port = 81
@@ -188,6 +192,8 @@ def test_assignments_are_those_of_the_settings(settings: AppSettings) -> None:
     with pytest.raises(ValidationError):
         frozen.port = 2  # type: ignore[misc]
     assert hash(frozen) == hash(Frozen())
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(lazy(Thawed))
     assert {frozen, Frozen()} == {Frozen()}
 
 
@@ -363,8 +369,6 @@ class TestThreads:
                     raise KeyboardInterrupt
                 return port
 
-            model_config = SettingsConfigDict(validate_default=True)
-
         settings = lazy(Settings)
         loader = Racers(lambda: settings.port)
         until(entered.is_set)
@@ -446,7 +450,6 @@ BEING_LOADED: list[Any] = []
 
 
 class _Validated(BaseSettings):
-    model_config = SettingsConfigDict(validate_default=True)
     port: int = 80
 
     @field_validator("port")
@@ -456,7 +459,6 @@ class _Validated(BaseSettings):
 
 
 class _Looped(BaseSettings):
-    model_config = SettingsConfigDict(validate_default=True)
     port: int = 80
 
     @field_validator("port")
@@ -492,14 +494,13 @@ def test_explain_takes_a_handle(settings: AppSettings, key: str, monkeypatch: py
 
 FORKING = """
 import os, threading, time
-from confguard import BaseSettings, SettingsConfigDict, _turns, lazy
+from confguard import BaseSettings, _turns, lazy
 from pydantic import field_validator
 
 entered, release = threading.Event(), threading.Event()
 loads = []
 
 class AppSettings(BaseSettings):
-    model_config = SettingsConfigDict(validate_default=True)
     port: int = 80
 
     @field_validator("port")
