@@ -15,6 +15,7 @@ from pydantic_settings import CliApp, EnvSettingsSource, PydanticBaseSettingsSou
 
 import confguard
 from confguard._settings import BindingsSource
+from tests.differences import shows
 
 T = TypeVar("T")
 
@@ -119,6 +120,7 @@ def test_a_command_line_is_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
     assert confguard.explain(loaded)[0].origin == confguard.Origin("CliSettingsSource", "port")
 
 
+@shows("During the load a source stands behind a proxy")
 def test_a_users_source_keeps_its_type_and_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     """During a load a source answers to its own type; a frozen or shared one is not touched."""
     seen: list[bool] = []
@@ -162,6 +164,7 @@ def peer_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixt
         yield caplog
 
 
+@shows("No dump of all values in the log.")
 def test_the_dump_of_all_values_is_kept_for_the_peers_own_classes(
     monkeypatch: pytest.MonkeyPatch, peer_log: pytest.LogCaptureFixture
 ) -> None:
