@@ -4,7 +4,7 @@ import copy
 import logging
 import pickle
 import re
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Annotated, Any
@@ -261,8 +261,7 @@ def test_a_command_line_that_exits_exits(argument: str, code: int, capsys: pytes
     class Settings(Local):
         model_config = SettingsConfigDict(cli_parse_args=[argument])
 
-    loads: list[Callable[[], object]] = [Settings, lambda: validate(Settings)]
-    for load in loads:
+    for load in (Settings, partial(validate, Settings)):
         with pytest.raises(SystemExit) as caught:
             load()
         assert caught.value.code == code
