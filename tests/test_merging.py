@@ -1,0 +1,127 @@
+"""What was fetched joins what sources gave, leaf by leaf, however each of them spells a field."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field
+
+from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, explain, validate
+from tests.doubles import Store
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+    a: str
+    b: str = Field(alias="B1")
+
+
+class Database(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+    x: str
+    y: str = Field(alias="Y1")
+    z: str = Field(validation_alias=AliasChoices("z1", AliasPath("z2", "deep")))
+    w: str = Field(validation_alias=AliasPath("nest", "w"))
+    v: str = Field(validation_alias=AliasPath("nest", "v"))
+    inner: Inner
+
+
+SPELLINGS: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "x": [("x",)],
+    "y": [("Y1",), ("y",)],
+    "z": [("z1",), ("z2", "deep"), ("z",)],
+    "w": [("nest", "w"), ("w",)],
+    "v": [("nest", "v"), ("v",)],
+    "inner.a": [("inner", "a")],
+    "inner.b": [("inner", "B1"), ("inner", "b")],
+}
+PLACES = ("first", "second", "store")
+
+
+@dataclass(frozen=True)
+class Case:
+    """By place, the fields that it has, each spelled in some way."""
+
+    spelled: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    def tree(self, place: str) -> dict[str, Any]:
+        tree: dict[str, Any] = {}
+        for field, (*above, last) in self.spelled[place].items():
+            branch = tree
+            for part in above:
+                branch = branch.setdefault(part, {})
+            branch[last] = f"{field}@{place}"
+        return tree
+
+    def winner(self, field: str) -> str | None:
+        """The model: the first place that has a field wins, whatever it calls it."""
+        return next((place for place in PLACES if field in self.spelled[place]), None)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    spelled: dict[str, dict[str, tuple[str, ...]]] = {place: {} for place in PLACES}
+    for field, spellings in SPELLINGS.items():
+        # Two sources of the user's that spell a field differently are pydantic-settings' to merge: here they agree.
+        of_sources, of_store = draw(st.sampled_from(spellings)), draw(st.sampled_from(spellings))
+        has = draw(
+            st.sampled_from(["first", "second", "store", "store", "first second", "first store", "second store", ""] * 4 + [""])
+        )
+        for place in has.split() or draw(st.sampled_from([["store"], []])):
+            spelled[place][field] = of_store if place == "store" else of_sources
+    return Case(spelled)
+
+
+def settings_of(case: Case, store: Store) -> type[BaseSettings]:
+    def first() -> dict[str, Any]:
+        return {"db": case.tree("first")}
+
+    def second() -> dict[str, Any]:
+        return {"db": case.tree("second")} if case.spelled["second"] else {}
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        db: Annotated[Database, From("store://db", secret=False)]
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (first, second)
+
+    return Settings
+
+
+def test_leaf_by_leaf_the_first_place_that_has_it_wins() -> None:
+    """A model that is bound as a whole is filled from its object where no source has a leaf, and asked for only then."""
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=300, deadline=None, derandomize=True, database=None)
+    @given(cases())
+    def test(case: Case) -> None:
+        store = Store()
+        store.put("db", json.dumps(case.tree("store")))
+        winners = {f"db.{field}": case.winner(field) for field in SPELLINGS}
+        seen["loads" if all(winners.values()) else "refused"] += 1
+        compare(settings_of(case, store), winners)
+        below = {field for field, winner in winners.items() if winner in ("store", None)}
+        assert bool(store.asked) == bool(below)
+
+    test()
+    assert min(seen["loads"], seen["refused"]) >= 50
+
+
+def compare(settings_class: type[BaseSettings], winners: Mapping[str, str | None]) -> None:
+    missing = {field for field, winner in winners.items() if winner is None}
+    if missing:
+        with pytest.raises(ConfigError) as caught:
+            validate(settings_class)
+        assert {(problem.field, problem.kind) for problem in caught.value.problems} == {(field, "missing") for field in missing}
+    else:
+        loaded = validate(settings_class)
+        explained = {one.field: (one.value, one.origin.source) for one in explain(loaded)}
+        assert explained == {field: (f"{field.removeprefix('db.')}@{winner}", winner) for field, winner in winners.items()}
+        assert settings_class().model_dump() == loaded.model_dump()
