@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 import confguard
 from tests.differential import models
-from tests.differential.blueprints import Case, Situation
+from tests.differential.blueprint import Case, Situation
 
 _FIELD_OF_ERROR = re.compile(r'for field "(.*)" from source')
 

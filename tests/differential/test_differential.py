@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import given as generated
 
 import confguard
-from tests.differential.blueprints import KINDS, Case, Situation, cases, features
+from tests.differential.blueprint import Case, Situation
+from tests.differential.cases import KINDS, cases, features
 from tests.differential.kinds import Kind
 from tests.differential.outcomes import Loaded, Outcome, Refused, given, laid_out, made, outcome
 
@@ -28,7 +29,7 @@ def compare(case: Case, tally: Counter[str]) -> None:
             ended = _compare_in(situation, theirs, ours)
         tally[type(ended).__name__] += 1
         if isinstance(ended, Loaded):
-            tally.update(case.features)
+            tally.update(case.features | situation.features)
 
 
 def _compare_in(situation: Situation, theirs: dict[str, Any], ours: dict[str, Any]) -> Outcome:
