@@ -1,5 +1,6 @@
 """What code and command lines give: instances in place of values, and arguments that are wrong."""
 
+import dataclasses
 import secrets
 from typing import Annotated, Any
 
@@ -24,6 +25,11 @@ class Other(BaseModel):
 @dataclass
 class Spot:
     x: int
+    key: SecretStr
+
+
+@dataclasses.dataclass
+class Plain:
     key: SecretStr
 
 
@@ -66,7 +72,7 @@ def test_a_model_that_was_made_without_validation_is_taken_as_it_is() -> None:
 
 def test_secrets_within_instances_are_known_to_the_redactor() -> None:
     """A secret in a model or a dataclass that code gives, alone, in a list or beside what is declared, is learned."""
-    texts = [secrets.token_urlsafe() for _ in range(3)]
+    texts = [secrets.token_urlsafe() for _ in range(4)]
 
     class Open(BaseModel, extra="allow"):
         pass
@@ -75,11 +81,13 @@ def test_secrets_within_instances_are_known_to_the_redactor() -> None:
         spot: Spot
         databases: list[Database]
         mixed: dict[str, SecretStr | Open]
+        plain: tuple[Plain, ...]
 
     given: Any = {
         "spot": Spot(1, SecretStr(texts[0])),
         "databases": [Database(password=SecretStr(texts[1]))],
         "mixed": {"a": Open(more=texts[2])},
+        "plain": (Plain(SecretStr(texts[3])),),
     }
     Settings(**given)
     assert [text for text in texts if text in redactor.redact(" ".join(texts))] == []

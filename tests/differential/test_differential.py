@@ -16,6 +16,9 @@ from tests.differential.outcomes import Loaded, Outcome, Refused, given, laid_ou
 CLASSES = 8
 """So many classes are generated for each type of a field, and each is loaded in `SITUATIONS` environments."""
 
+INTENDED = {"is empty"}
+"""What `validate` refuses on purpose though pydantic-settings loads it, as its problems say it: see docs/differences.md."""
+
 
 def compare(case: Case, tally: Counter[str]) -> None:
     """Load a case on both bases in every way, and compare how it ends."""
@@ -68,7 +71,7 @@ def _compare_validated(actual: Outcome, expected: Outcome) -> None:
     told: Any = actual.told
     if isinstance(expected, Loaded):
         assert actual.by == "ConfigError"
-        assert {message for _, _, message in told} == {"is empty"}
+        assert {message for _, _, message in told} <= INTENDED
     elif expected.by == "SystemExit":
         assert actual == expected
     elif (
