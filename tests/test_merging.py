@@ -28,7 +28,7 @@ class Database(BaseModel):
     z: str = Field(validation_alias=AliasChoices("z1", AliasPath("z2", "deep")))
     w: str = Field(validation_alias=AliasPath("nest", "w"))
     v: str = Field(validation_alias=AliasPath("nest", "v"))
-    inner: Inner
+    inner: Inner = Field(validation_alias=AliasChoices("INNER", "inner"))
 
 
 # In pydantic's order: of two spellings in one object the first counts.
@@ -68,6 +68,7 @@ class Case:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     spelled: dict[str, dict[str, Sequence[tuple[str, ...]]]] = {place: {} for place in PLACES}
+    containers = {place: draw(st.sampled_from(["INNER", "inner"])) for place in ("source", "store")}
     for field, spellings in SPELLINGS.items():
         # Two sources of the user's that spell a field differently are pydantic-settings' to merge: here they agree.
         of_sources, start = [draw(st.sampled_from(spellings))], draw(st.integers(0, len(spellings) - 1))
@@ -76,7 +77,9 @@ def cases(draw: st.DrawFn) -> Case:
             st.sampled_from(["first", "second", "store", "store", "first second", "first store", "second store", ""] * 4 + [""])
         )
         for place in has.split() or draw(st.sampled_from([["store"], []])):
-            spelled[place][field] = of_store if place == "store" else of_sources
+            container = containers["store" if place == "store" else "source"]
+            ways = of_store if place == "store" else of_sources
+            spelled[place][field] = [tuple(container if part == "inner" else part for part in way) for way in ways]
     return Case(spelled)
 
 
