@@ -11,12 +11,12 @@ from time import perf_counter
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsError
 
 from confguard._classes import schema_of
 from confguard._explain import known
 from confguard._fetch import Together
-from confguard._invalid import faulty_code, invalid, unreadable_files
+from confguard._invalid import faulty_code, invalid, unmade_source, unreadable_files
 from confguard._load import Load, StopLoad, loading
 from confguard._only import make_only
 from confguard._problem import Problem
@@ -148,6 +148,8 @@ def _construct(load: Load, arguments: Mapping[str, Any]) -> tuple[Any, BaseExcep
         load.problems += invalid(exc, load)
     except ConfigError as exc:
         load.problems += exc.problems  # of another settings class, which this one makes
+    except SettingsError as exc:
+        load.problems.append(unmade_source(exc, load))
     except Exception as exc:  # noqa: BLE001 - becomes a problem
         load.problems.append(faulty_code(exc))
     except KeyboardInterrupt:

@@ -73,7 +73,7 @@ def _learn(load: Load, state: State, *, strict: bool) -> list[tuple[Trail, str]]
                     references.append((trail, value))
                 if "@" in value:
                     _learn_passwords(value, node.path)
-        elif isinstance(value, Collection):
+        elif isinstance(value, Collection) or hasattr(value, "unicode_string"):  # or a URL that code gives
             _learn_passwords(value, node.path)
     return references
 

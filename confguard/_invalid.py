@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from confguard._load import Load
 from confguard._problem import Origin, Problem
 from confguard._redaction import redactor
 from confguard._report import place_of
 from confguard._schema import Node, Trail
-from confguard._sources import Raised
+from confguard._sources import Raised, describe
 from confguard._values import quotes_part, texts
 
 # Errors whose text says what a field wants and quotes nothing of what it got. Any other is told of a secret by its type alone:
@@ -38,6 +39,7 @@ _MOST = 5
 # A URL or a DSN, however broken, may carry a password; what is neither is shown.
 _CREDENTIALS = re.compile(r"://|[@=]")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,40}|[a-z_][a-z0-9_]{0,40}")
+_OF_FIELD = re.compile(r'(?:error parsing value for field "|Parsing error encountered for )(\w+)')
 _NO_FIELD = "take it out, or set extra='ignore' in model_config"
 
 
@@ -119,8 +121,13 @@ def _tip(load: Load, trail: Trail) -> str | None:
 def _unknown(load: Load, trail: Trail, rest: tuple[int | str, ...]) -> Problem:
     """A key that no field takes. It is named only where it is the name of a variable in an env file."""
     if trail:
+        if not rest:
+            return _by_its_name(trail[-1])
         origin = load.origins.get(trail[-1].path)
         return Problem("invalid", trail[-1].path, "has a key that no field of it takes", origin=origin)
+    led = next((node for node in load.schema.nodes if any(key[0] == rest[0] for key in node.keys)), None)
+    if led is not None:
+        return Problem("invalid", led.path, f"{rest[0]} has nothing at the place that its alias path leads to")
     for places in load.places:
         if (variable := places.variable(str(rest[0]))) is not None:
             if not _VARIABLE.fullmatch(variable.name):
@@ -130,6 +137,13 @@ def _unknown(load: Load, trail: Trail, rest: tuple[int | str, ...]) -> Problem:
             tip = f"did you mean {meant}?" if meant else _NO_FIELD
             return Problem("invalid", "", f"no field takes {variable.name}", tip=tip, origin=variable)
     return Problem("invalid", "", "an unknown key was given", tip=_NO_FIELD)
+
+
+def _by_its_name(node: Node) -> Problem:
+    """A field that was given under its own name, where only its alias is read."""
+    names = " or ".join(dict.fromkeys(str(key[0]) for key in node.keys))
+    tip = f"call it {names}, or set populate_by_name=True in model_config"
+    return Problem("invalid", node.path, "was given by its own name, and only its alias is read", tip=tip)
 
 
 def _refused(load: Load, trail: Trail, rest: tuple[int | str, ...], details: ErrorDetails) -> Problem:
@@ -189,6 +203,17 @@ def faulty_code(exc: BaseException) -> Problem:
     if Path(place).parent == Path(__file__).parent:
         return Problem("defect", "", message, tip="this is a fault of confguard-settings; please report it")
     return Problem("mistake", "", message, tip="a validator says what is wrong by raising ValueError")
+
+
+def unmade_source(exc: SettingsError, load: Load) -> Problem:
+    """The problem of a source that failed before it was asked, as one does that reads the command line when it is made.
+
+    What pydantic-settings says may quote an argument: only the name of a field of ours is taken from it.
+    """
+    raised, found = describe(exc), _OF_FIELD.search(str(exc))
+    field = found[1] if found and found[1] in load.schema.trails else ""
+    tip = "see what the command line gives, which is read before all else"
+    return Problem(raised.kind, field, redactor.redact(f"a source cannot be made: {raised.message}"), tip=tip)
 
 
 def unreadable_files(faults: Iterable[tuple[str, Raised]]) -> Iterator[Problem]:

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from confguard._schema import Key, Node, Schema, Trail
 from confguard._values import texts
 
@@ -25,13 +23,16 @@ def find(state: object, trail: Trail) -> object:
     """The value of a field in a tree, or `ABSENT`.
 
     Where a source gave a nested model whole, as an instance or as anything that is not a mapping, that stands for all fields
-    of it.
+    of it; so does an instance that lacks the field, of another model or made without validation, for pydantic to judge.
     """
     for node in trail:
         # A dict is by far the most frequent, and asking for the two abstract classes costs more than all else here.
         if not isinstance(state, dict):
-            if isinstance(state, BaseModel):
-                state = getattr(state, node.name)
+            if node.name in getattr(type(state), "__pydantic_fields__", ()):
+                whole = state
+                state = getattr(whole, node.name, ABSENT)
+                if state is ABSENT:
+                    return whole
                 continue
             if not isinstance(state, Mapping):
                 return state

@@ -203,8 +203,18 @@ def texts(value: object, *, keys: bool = False) -> Iterator[str | bytes]:
             stack += item
         elif callable(reveal := getattr(item, "get_secret_value", None)):
             stack.append(reveal())
+        elif (names := _field_names(type(item))) is not None:
+            seen.add(id(item))
+            stack += [getattr(item, name, None) for name in names]
         else:
             yield str(item)
+
+
+def _field_names(kind: type) -> Iterable[str] | None:
+    """The fields of a model or a dataclass, and what a model keeps beside them; None for any other type."""
+    if (fields := getattr(kind, "__pydantic_fields__", None)) is not None:
+        return (*fields, "__pydantic_extra__")
+    return getattr(kind, "__dataclass_fields__", None)
 
 
 def _unfolded(text: str | bytes) -> Sequence[object]:

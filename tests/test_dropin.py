@@ -1,4 +1,7 @@
-"""Promise 7: confguard's base in place of pydantic-settings' loads the same, and leaves user code as it was."""
+"""Promise 7: confguard's base in place of pydantic-settings' loads the same, and leaves user code as it was.
+
+That it loads the same is shown at large in tests/differential.
+"""
 
 import inspect
 import logging
@@ -8,113 +11,13 @@ from typing import Any, Generic, TypeVar
 
 import pydantic_settings
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from pydantic import BaseModel, Field, SecretStr, ValidationError, create_model
-from pydantic_settings import CliApp, EnvSettingsSource, PydanticBaseSettingsSource, SettingsError
+from pydantic_settings import CliApp, EnvSettingsSource, PydanticBaseSettingsSource
 
 import confguard
 from confguard._settings import BindingsSource
+from tests.differences import shows
 
 T = TypeVar("T")
-
-
-class Nested(BaseModel):
-    x: int = 1
-    names: list[str] = []
-
-
-TYPES: dict[Any, st.SearchStrategy[str]] = {
-    int: st.from_regex(r"-?\d{1,4}|x", fullmatch=True),
-    str: st.from_regex(r"[a-z ]{0,6}", fullmatch=True),
-    bool: st.sampled_from(["1", "off", "maybe"]),
-    list[int]: st.sampled_from(["[]", "[1, 2]", "[1", "1,2"]),
-    dict[str, int]: st.sampled_from(["{}", '{"a": 1}', "{"]),
-    Nested: st.sampled_from(["{}", '{"x": 2}', '{"x": "y"}', "3"]),
-    SecretStr: st.from_regex(r"[a-z]{0,6}", fullmatch=True),
-    int | None: st.sampled_from(["1", "null", ""]),
-}
-NAMES = ["alpha", "beta", "gamma_delta"]
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any], dict[str, str], dict[str, str]]:
-    """Fields, a configuration, and variables for the environment and for an env file."""
-    fields: dict[str, Any] = {}
-    variables: dict[str, str] = {}
-    dotenv: dict[str, str] = {}
-    prefix = draw(st.sampled_from(["", "APP_"]))
-    for name in draw(st.lists(st.sampled_from(NAMES), unique=True, min_size=1)):
-        kind = draw(st.sampled_from(list(TYPES)))
-        alias = draw(st.sampled_from([None, f"{name}_alias"]))
-        fields[name] = (kind, Field(draw(st.sampled_from([..., None])), validation_alias=alias))
-        spelled = draw(st.sampled_from([alias or f"{prefix}{name}", f"{prefix}{name}", (alias or f"{prefix}{name}").upper()]))
-        for place in draw(st.sampled_from([(), (variables,), (dotenv,), (variables, dotenv)])):
-            place[spelled] = draw(TYPES[kind])
-            if kind is Nested and draw(st.booleans()):
-                place[f"{spelled}__X"] = draw(TYPES[int])
-    config = {
-        "env_prefix": prefix,
-        "env_nested_delimiter": draw(st.sampled_from([None, "__"])),
-        "case_sensitive": draw(st.booleans()),
-        "env_ignore_empty": draw(st.booleans()),
-        "extra": draw(st.sampled_from(["forbid", "ignore", "allow"])),
-        "env_file": ".env",
-    }
-    return fields, config, variables, dotenv
-
-
-def made(base: Any, fields: dict[str, Any], config: dict[str, Any]) -> Any:
-    """A class of these fields on a base."""
-    parent: Any = type("Parent", (base,), {"model_config": config, "__module__": __name__})
-    return create_model("Settings", __base__=parent, **fields)
-
-
-def outcome(base: type, fields: dict[str, Any], config: dict[str, Any]) -> Any:
-    """What a class of these fields loads, or how it refuses."""
-    try:
-        return made(base, fields, config)().model_dump()
-    except ValidationError as exc:
-        return [(error["type"], error["loc"]) for error in exc.errors()]
-    except SettingsError as exc:
-        return str(exc)
-
-
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cases())
-def test_both_bases_load_the_same_or_both_refuse(
-    case: tuple[dict[str, Any], dict[str, Any], dict[str, str], dict[str, str]],
-) -> None:
-    """For generated fields, configurations and environments, a plain call on either base has the same outcome."""
-    fields, config, variables, dotenv = case
-    Path(".env").write_text("".join(f"{name}={value!r}\n" for name, value in dotenv.items()))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        expected = outcome(pydantic_settings.BaseSettings, fields, config)
-        assert outcome(confguard.BaseSettings, fields, config) == expected
-
-
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cases())
-def test_validate_loads_what_a_plain_call_loads(
-    case: tuple[dict[str, Any], dict[str, Any], dict[str, str], dict[str, str]],
-) -> None:
-    """`validate` gives the same values as pydantic-settings, or refuses where it does."""
-    fields, config, variables, dotenv = case
-    Path(".env").write_text("".join(f"{name}={value!r}\n" for name, value in dotenv.items()))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        expected = outcome(pydantic_settings.BaseSettings, fields, config)
-        try:
-            loaded = confguard.validate(made(confguard.BaseSettings, fields, config)).model_dump()
-        except confguard.ConfigError as error:
-            # That no secret may be empty is a difference on purpose.
-            empty = {problem.field for problem in error.problems if problem.message == "is empty"}
-            assert empty or not isinstance(expected, dict)
-        else:
-            assert loaded == expected
 
 
 class Recording(confguard.BaseSettings):
@@ -217,6 +120,7 @@ def test_a_command_line_is_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
     assert confguard.explain(loaded)[0].origin == confguard.Origin("CliSettingsSource", "port")
 
 
+@shows("During the load a source stands behind a proxy")
 def test_a_users_source_keeps_its_type_and_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     """During a load a source answers to its own type; a frozen or shared one is not touched."""
     seen: list[bool] = []
@@ -260,6 +164,7 @@ def peer_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixt
         yield caplog
 
 
+@shows("No dump of all values in the log.")
 def test_the_dump_of_all_values_is_kept_for_the_peers_own_classes(
     monkeypatch: pytest.MonkeyPatch, peer_log: pytest.LogCaptureFixture
 ) -> None:

@@ -1,9 +1,11 @@
 """The splitter of references."""
 
+import re
+import unicodedata
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from confguard._reference import InvalidReferenceError, Reference, parse_reference, parse_template
@@ -83,12 +85,78 @@ def test_writing_and_splitting_round_trip(scheme: str, path: str, params: dict[s
     assert parse_reference(str(reference)) == reference
 
 
-@given(st.text() | st.text().map("vault://{}".format))
+# What a reference is made of, in any order: nearly all texts of these are nearly references.
+pieces = st.lists(
+    st.sampled_from(
+        ["vault", "://", "/", "#", "?", "&", "=", "%", "%2F", "%2e", "%23", "%25", "%ff", "%C3%A9", "~", "~0", "~1", ".", ".."]
+    )
+    | st.sampled_from(
+        [
+            "{",
+            "}",
+            "{{",
+            "}}",
+            "{a}",
+            "{a.b}",
+            "{1}",
+            "{}",
+            "é",
+            " ",
+            "+",
+            "\n",
+            "\ud800",
+            "a",
+            "b",
+            "version=3",
+            ":",
+            "[",
+            "arn:aws",
+        ]
+    )
+    | st.characters(),
+    max_size=12,
+).map("".join)
+likely = pieces | pieces.map("vault://a{}".format) | st.text() | st.text().map("vault://{}".format)
+
+
+@settings(max_examples=500)
+@given(likely)
 def test_any_text_is_split_or_refused(text: str) -> None:
-    """No text whatever makes the splitter fail in any other way than by refusing it."""
+    """No text whatever makes the splitter fail in any other way than by refusing it; what it splits it writes alike."""
     with suppress(InvalidReferenceError):
         reference = parse_reference(text)
         assert parse_reference(str(reference)) == reference
+        assert reference.path.strip("/")
+        assert not {"", ".", ".."} & set(reference.path.removeprefix("/").removesuffix("/").split("/"))
+        assert not any(unicodedata.category(character) in ("Cc", "Cs") for character in reference.path)
+
+
+@settings(max_examples=500)
+@given(likely, st.text(max_size=4) | st.sampled_from(["prod", "..", ".", "a/b", "a\n", "", "é"]))
+def test_any_text_is_a_template_or_refused(text: str, value: str) -> None:
+    """A template that can be read is written so that it reads alike; what is filled in stays within its segment."""
+    with suppress(InvalidReferenceError):
+        template = parse_template(text)
+        assert (again := parse_template(str(template))).pieces == template.pieces
+        assert again.rest == template.rest
+        with suppress(InvalidReferenceError):
+            filled = template.fill(dict.fromkeys(template.names, value))
+            if template.names:
+                assert re.fullmatch("[A-Za-z0-9_.-]+", value)
+            assert parse_reference(str(filled)) == filled
+            assert filled.path.count("/") == "".join(template.pieces[::2]).count("/")
+            assert (filled.scheme, filled.params, filled.fragment) == (
+                template.rest.scheme,
+                template.rest.params,
+                template.rest.fragment,
+            )
+
+
+@given(paths)
+def test_a_template_without_names_is_the_reference_itself(path: str) -> None:
+    """Doubled braces apart, a template that needs no value is read as `parse_reference` reads it."""
+    text = str(Reference("vault", path))
+    assert parse_template(text.replace("{", "{{").replace("}", "}}")).fill({}) == parse_reference(text)
 
 
 def test_literal_braces_are_written_twice() -> None:

@@ -1,10 +1,12 @@
 """Picking values out of payloads, near names, and the texts of a secret."""
 
+import base64
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -73,6 +75,76 @@ def test_pick_agrees_with_a_walk(tree: object, key: str) -> None:
         assert picked.value == (value if isinstance(value, str) else json.dumps(value))
     elif not isinstance(tree, list):
         assert isinstance(picked, Failure)
+
+
+def walked(tree: object, keys: Sequence[str]) -> object:
+    """What a pointer leads to, told in the plainest way; None where it leads nowhere."""
+    for key in keys:
+        if isinstance(tree, Mapping):
+            tree = tree.get(key)
+        elif isinstance(tree, list) and re.fullmatch("[0-9]+", key) and int(key) < len(tree):
+            tree = tree[int(key)]
+        else:
+            return None
+    return tree
+
+
+@st.composite
+def trees_and_keys(draw: st.DrawFn) -> tuple[object, list[str]]:
+    """A payload, and keys that mostly lead into it."""
+    tree: object = draw(trees)
+    keys: list[str] = []
+    at = tree
+    while draw(st.integers(0, 3)):
+        known = (
+            list(at) if isinstance(at, Mapping) else [str(number) for number in range(len(at))] if isinstance(at, list) else []
+        )
+        keys.append(draw(st.sampled_from([*known, "0", "-1", "x", "~1"])))
+        at = walked(at, keys[-1:])
+    return tree, keys
+
+
+@settings(max_examples=300)
+@given(trees_and_keys())
+def test_pick_agrees_with_a_walk_of_any_depth(case: tuple[object, list[str]]) -> None:
+    """What is there is picked as it stands or as JSON of the same; what is not there is missing, or the payload malformed."""
+    tree, keys = case
+    pointer = "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+    picked, value = pick(Found(json.dumps(tree)), pointer, "store x"), walked(tree, keys)
+    if not keys:
+        assert picked == Found(json.dumps(tree))
+    elif value is None:
+        assert isinstance(picked, Failure)
+        assert picked.kind in ("missing", "malformed")
+    else:
+        assert isinstance(picked, Found)
+        assert isinstance(picked.value, str)
+        assert picked.value == value if isinstance(value, str) else json.loads(picked.value) == value
+
+
+@given(st.text() | st.binary(), st.text(max_size=3))
+def test_no_payload_makes_a_pointer_fail(payload: str | bytes, key: str) -> None:
+    """Any payload is picked from or refused, and no refusal quotes it."""
+    picked = pick(Found(payload), f"/{key}".replace("~", "~0"), "store x")
+    assert isinstance(picked, Found | Failure)
+
+
+@given(st.binary(), st.booleans(), st.booleans(), st.integers(1, 80))
+def test_what_was_encoded_is_decoded(raw: bytes, url_safe: bool, padded: bool, width: int) -> None:
+    """Either alphabet, with padding or without, in lines of any length, gives the bytes back; as text where they are UTF-8."""
+    text = (base64.urlsafe_b64encode if url_safe else base64.b64encode)(raw).decode()
+    text = text if padded else text.rstrip("=")
+    answer = decode(Found("\n".join(text[at : at + width] for at in range(0, len(text), width)), version="7"), "x")
+    assert isinstance(answer, Found)
+    assert answer.version == "7"
+    assert (answer.value.encode() if isinstance(answer.value, str) else answer.value) == raw
+
+
+@given(st.text() | st.binary())
+def test_any_value_is_decoded_or_refused(value: str | bytes) -> None:
+    """No value whatever makes decoding fail in any other way than by a failure that does not quote it."""
+    answer = decode(Found(value), "x")
+    assert isinstance(answer, Found) or answer.message == "x: the value is not base64"
 
 
 @pytest.mark.parametrize(
