@@ -1,6 +1,5 @@
 """The AWS Secrets Manager Agent: one request a secret, to this machine, with the token that it wants."""
 
-import base64
 import json
 import os
 from collections.abc import Mapping
@@ -87,14 +86,9 @@ def _get(agent: Agent, wire: Wire, secret: Secret, token: str) -> tuple[int, Map
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    """The object that a body holds, its bytes decoded; empty where it holds something else."""
+    """The object that a body holds; empty where it holds something else."""
     try:
         found: object = json.loads(body)
-        if not isinstance(found, dict):
-            return {}
-        entry = cast("dict[str, Any]", found)
-        if isinstance(binary := entry.get("SecretBinary"), str):
-            entry["SecretBinary"] = base64.b64decode(binary, validate=True)
     except (ValueError, RecursionError):
         return {}
-    return entry
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

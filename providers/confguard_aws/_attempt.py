@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from confguard_aws._failures import Refusal, refusal_of
 from confguard_aws._fault import row_of
@@ -22,7 +23,7 @@ def attempt(work: Callable[[], R], words: Mapping[str, str]) -> R | Refusal:
         return work()
     except ClientError as exc:
         refusal = _answered(exc.response, words)
-    except (BotoCoreError, OSError, ValueError, LookupError, RecursionError) as exc:
+    except (BotoCoreError, ResponseParserError, OSError, ValueError, LookupError, RecursionError) as exc:
         row = row_of(exc)
         if row is None:
             raise

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.credentials import ContainerProvider, Credentials
 from botocore.exceptions import NoCredentialsError, NoRegionError
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 from botocore.utils import ContainerMetadataFetcher
 
@@ -50,7 +51,7 @@ class Clients:
         session.set_default_client_config(Config(user_agent_extra=USER_AGENT, retries={"mode": "standard"}))
         events = session.get_component("event_emitter")
         events.register("before-send", _send)
-        events.register_first("needs-retry", _in_time)
+        events.register_first("needs-retry.*.*", _in_time)  # deeper than the SDK's own, and so asked before it
         events.register("before-parameter-build", _hide_tokens)
         resolver = session.get_component("credential_provider")
         fetcher = ContainerMetadataFetcher(_HereWire(), _pause)
@@ -126,11 +127,17 @@ def call(client: Any, wire: Wire, operation: str, parameters: Mapping[str, objec
 
     Raises:
         ClientError: AWS says no.
-        BotoCoreError: No answer, or one that cannot be read.
+        BotoCoreError: No answer.
+        ResponseParserError: An answer of the wrong shape.
         ValueError: An answer that cannot be read.
     """
     _here.wire = wire
-    answer: Mapping[str, Any] = getattr(client, operation)(**parameters)
+    try:
+        answer: Mapping[str, Any] = getattr(client, operation)(**parameters)
+    except (AttributeError, TypeError):  # of the SDK's parser: JSON, but no object where one belongs
+        answer = {}
+    if not answer:  # raised here, since the exception's frames hold the answer
+        raise ResponseParserError
     return answer
 
 

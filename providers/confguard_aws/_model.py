@@ -24,7 +24,7 @@ def _list(shape: str) -> Model:
 def _model(
     service: str, service_id: str, target: str, operations: Mapping[str, tuple[str, str]], shapes: Mapping[str, Model]
 ) -> Model:
-    scalars = {"String": "string", "Blob": "blob", "Boolean": "boolean", "Integer": "integer", "Long": "long"}
+    scalars = {"String": "string", "Boolean": "boolean", "Integer": "integer", "Long": "long"}
     return {
         "version": "2.0",
         "metadata": {
@@ -53,7 +53,7 @@ def _model(
     }
 
 
-_SECRET = {"ARN": "String", "Name": "String", "VersionId": "String", "SecretBinary": "Blob", "SecretString": "String"}
+_SECRET = {"ARN": "String", "Name": "String", "VersionId": "String", "SecretBinary": "String", "SecretString": "String"}
 
 MODELS: Mapping[str, Model] = {
     "secretsmanager": _model(
