@@ -54,10 +54,16 @@ class Clients:
         events.register_first("needs-retry.*.*", _in_time)  # deeper than the SDK's own, and so asked before it
         events.register("before-parameter-build", _hide_tokens)
         resolver = session.get_component("credential_provider")
-        fetcher = ContainerMetadataFetcher(_HereWire(), _pause)
+        fetcher = ContainerMetadataFetcher(_HereWire(ContainerMetadataFetcher.TIMEOUT_SECONDS), _pause)
         resolver.insert_before("container-role", ContainerProvider(fetcher=fetcher))  # type: ignore[arg-type] # the stubs err
+        patience = session.get_config_variable("metadata_service_timeout")
+        for provider in resolver.providers:
+            if provider.METHOD == "iam-role":  # protected, since it takes no session; a test fails if this is of no use
+                provider._role_fetcher._session = _HereWire(patience)  # noqa: SLF001
         self._session = session
         self.region: str | None = options.region or session.get_config_variable("region") or os.environ.get("AWS_REGION")
+        if self.region is not None:  # what asks for credentials has none of its own
+            session.set_config_variable("region", self.region)
         self.verify: str | bool = (
             options.ca_bundle or session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True
         )
@@ -185,7 +191,9 @@ class _SmallLoader(Loader):
     def load_data_with_path(self, name: str) -> tuple[Any, str]:
         if name != "endpoints":
             return super().load_data_with_path(name)
-        return {"version": 3, "partitions": [_endpoints(one) for one in self.load_data("partitions")["partitions"]]}, ""
+        partitions = self.load_data("partitions")["partitions"]
+        # In the SDK's own folder, or this table would count as the user's, and win over the rules.
+        return {"version": 3, "partitions": [_endpoints(one) for one in partitions]}, f"{self.BUILTIN_DATA_PATH}/{name}"
 
 
 def _endpoints(partition: Mapping[str, Any]) -> Mapping[str, object]:
@@ -214,10 +222,13 @@ def _endpoints(partition: Mapping[str, Any]) -> Mapping[str, object]:
 
 
 class _HereWire:
-    """What the container's credentials are asked for through: the wire of the load that asks."""
+    """What metadata services are asked for credentials through: the wire of the load that asks."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
 
     def send(self, request: Any) -> Any:
-        return _here.wire.send(request)
+        return _here.wire.send(request, float(self._patience))
 
 
 def _send(request: Any, **_: object) -> Any:

@@ -14,6 +14,7 @@ _WRONG_HOST = frozenset({62, 64})
 _OF_CONNECTIONS = frozenset({"ConnectionError", "HTTPClientError"})
 _FAULT_TYPES: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"ProxyError", "ProxyConnectionError"}), "proxy"),
+    (frozenset({"CertificateError"}), "wrong_host"),  # of urllib3, which looks at names itself where the SDK asks it to
     (frozenset({"gaierror", "NameResolutionError"}), "unresolved"),
     (frozenset({"ConnectionRefusedError"}), "refused"),
     (frozenset({"TimeoutError", "ReadTimeoutError", "ConnectTimeoutError"}), "timeout"),

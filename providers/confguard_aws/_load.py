@@ -12,7 +12,7 @@ from confguard_aws._config import Options, is_open
 from confguard_aws._failures import Refusal
 from confguard_aws._jobs import Answer, Job, Outcome, failure_of
 from confguard_aws._names import Ask, Secret
-from confguard_aws._tables import Row
+from confguard_aws._tables import NO_ROLE, Row
 from confguard_aws._wire import Wire
 
 _OPEN = Row(
@@ -77,7 +77,9 @@ class Load:
         return [job for job in jobs if job.operation == _AGENT], failures
 
     def _log_in(self, job: Job) -> Refusal | None:
-        return attempt(lambda: self._clients.log_in(self._wire), self.words(job))
+        refusal = attempt(lambda: self._clients.log_in(self._wire), self.words(job), setting_up=True)
+        # What gives credentials said no: that is about no secret, and about no policy that lets one be read.
+        return replace(refusal, row=NO_ROLE) if refusal is not None and refusal.kind in {"denied", "missing"} else refusal
 
     def _run(self, job: Job) -> Outcome:
         match job.operation:
@@ -108,7 +110,7 @@ class Load:
     def call(self, job: Job, **parameters: object) -> Mapping[str, Any] | Refusal:
         """Make a job's call."""
         ask, words = job.asks[0], self.words(job)
-        client = attempt(lambda: self._clients.client(ask.service, ask.region), words)
+        client = attempt(lambda: self._clients.client(ask.service, ask.region), words, setting_up=True)
         if isinstance(client, Refusal):
             return client
         words = {**words, "partition": client.meta.partition, "address": client.meta.endpoint_url}

@@ -93,7 +93,7 @@ class Aws:
         from confguard_aws._jobs import failure_of
         from confguard_aws._load import Load
 
-        clients = attempt(self._kept, {"region": self._options.region or "none"})
+        clients = attempt(self._kept, {"region": self._options.region or "none"}, setting_up=True)
         if isinstance(clients, Refusal):
             return {ask: failure_of(clients, ask) for ask in asks}
         load = Load(clients, self._options, deadline)

@@ -42,6 +42,12 @@ REDIRECT = Row("unconfigured", "a redirect, not followed", _SUPPORT)
 UNKNOWN = Row("malformed", "an error that is not known here", _SUPPORT)
 SKEW = Row("unauthenticated", "this machine's clock is {skew} that of AWS", "set this machine's clock")
 
+NO_ROLE = Row(
+    "unauthenticated",
+    "the credentials cannot be had",
+    "may who this workload is take the role? See the trust policy of the role, and sts:AssumeRole",
+)
+
 _KMS = Row(
     "denied",
     "its KMS key cannot be used",
@@ -166,7 +172,10 @@ ERRORS: Mapping[str, Row] = {
     "UnicodeDecodeError": Row("malformed", "the answer is no text", _SUPPORT),
     # What is left, last.
     "BotoCoreError": Row("unconfigured", "the request cannot be made", "check what is set of AWS_…, and the profile"),
-    "ValueError": Row("malformed", "the answer, or what is configured, cannot be read", _SUPPORT),
+    **dict.fromkeys(
+        ("ValueError", "LookupError", "RecursionError"),
+        Row("malformed", "the answer cannot be read", _SUPPORT),
+    ),
 }
 """What an exception of the SDK means, by the name of its type or of the nearest one that it comes from."""
 
