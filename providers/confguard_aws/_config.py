@@ -45,6 +45,11 @@ class Options:
     allow_http: bool = False
 
 
+def holds_credentials(address: str) -> bool:
+    """Whether a user or a password stands in an address, where it would be shown."""
+    return "@" in urlsplit(address).netloc
+
+
 def is_open(address: str) -> bool:
     """Whether requests to an address could be read on the way: plain http to another machine."""
     url = urlsplit(address)

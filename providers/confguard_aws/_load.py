@@ -8,7 +8,7 @@ from confguard.provider import Deadline, Failure, fan_out
 from confguard_aws import _agent, _parameters, _secrets
 from confguard_aws._attempt import attempt
 from confguard_aws._client import Clients, call
-from confguard_aws._config import Options, is_open
+from confguard_aws._config import Options, holds_credentials, is_open
 from confguard_aws._failures import Refusal
 from confguard_aws._jobs import Answer, Job, Outcome, failure_of
 from confguard_aws._names import Ask, Secret
@@ -21,6 +21,11 @@ _OPEN = Row(
     "use https, or say Aws(allow_http=True) where the network itself is protected",
 )
 
+_WITH_CREDENTIALS = Row(
+    "unconfigured",
+    "there is a user or a password in the endpoint's address",
+    "take it out of AWS_ENDPOINT_URL or Aws(endpoint_url=…): AWS wants none, and addresses are shown",
+)
 _AGENT = "agent"
 
 
@@ -113,6 +118,8 @@ class Load:
         client = attempt(lambda: self._clients.client(ask.service, ask.region), words, setting_up=True)
         if isinstance(client, Refusal):
             return client
+        if holds_credentials(client.meta.endpoint_url):
+            return Refusal(_WITH_CREDENTIALS, words=words)
         words = {**words, "partition": client.meta.partition, "address": client.meta.endpoint_url}
         if is_open(client.meta.endpoint_url) and not self._options.allow_http:
             return Refusal(_OPEN, words=words)

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import botocore.session
@@ -45,27 +46,24 @@ def moto_fixture() -> Iterator[str]:
     server.stop()
 
 
+@dataclass(frozen=True)
 class Moto:
     """moto's server, with the SDK's own clients to write into it."""
 
-    def __init__(self, address: str, region: str = REGION) -> None:
-        self.address = address
-        session = botocore.session.Session()
-        self.secrets: Any = session.create_client("secretsmanager", region_name=region, endpoint_url=address)
-        self.parameters: Any = session.create_client("ssm", region_name=region, endpoint_url=address)
-
-    def close(self) -> None:
-        """Close the clients' connections."""
-        self.secrets.close()
-        self.parameters.close()
+    address: str
+    secrets: Any
+    parameters: Any
 
 
-@pytest.fixture(name="store")
-def store_fixture(moto: str, keys: tuple[str, str]) -> Iterator[Moto]:
-    """moto, for the test."""
-    made = Moto(moto)
-    yield made
-    made.close()
+@pytest.fixture(scope="session", name="store")
+def store_fixture(moto: str) -> Iterator[Moto]:
+    """moto, and clients that are made once: the SDK reads its whole models for them."""
+    session = botocore.session.Session()
+    session.set_credentials("AKIAWRITER", secrets.token_hex(20))
+    made = [session.create_client(name, region_name=REGION, endpoint_url=moto) for name in ("secretsmanager", "ssm")]
+    yield Moto(moto, *made)
+    for client in made:
+        client.close()
 
 
 @pytest.fixture(name="real")
