@@ -31,6 +31,11 @@ class Call:
     headers: Mapping[str, str] = field(repr=False)
 
     @property
+    def access_key(self) -> str:
+        """Whose signature it carries."""
+        return self.headers.get("authorization", "").partition("Credential=")[2].partition("/")[0]
+
+    @property
     def region(self) -> str:
         """The region that it was signed for."""
         return self.headers.get("authorization", "////").split("/")[2]
@@ -67,6 +72,7 @@ class AwsDouble:
         calls: The requests that it has had.
         answers: By operation, or by the path of a GET, what is sent back in place of its own answer.
         errors: By name of a secret or parameter, the code of the error that reading it gives.
+        strangers: By access key id, the code of the error that it gets whatever it asks for.
         page: How many values of a batch stand on one page; 0 is all.
         clock: By how many seconds its clock is ahead.
         token: What the agent wants in each request.
@@ -76,6 +82,7 @@ class AwsDouble:
         self.calls: list[Call] = []
         self.answers: dict[str, Answer] = {}
         self.errors: dict[str, str] = {}
+        self.strangers: dict[str, str] = {}
         self.page = 0
         self.clock = 0.0
         self.token = uuid.uuid4().hex
@@ -131,6 +138,8 @@ class AwsDouble:
         self.calls.append(call)
         if call.operation in self.answers:
             return self.answers[call.operation]
+        if call.access_key in self.strangers:
+            return error(self.strangers[call.access_key])
         try:
             if call.operation == "/secretsmanager/get":
                 return self._agent(call)

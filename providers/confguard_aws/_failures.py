@@ -48,7 +48,7 @@ class Refusal:
     def failure(self, name: str, action: str = "", resource: str = "") -> Failure:
         """The failure of one name, which needs this action of IAM on this resource."""
         words = {"address": "the endpoint", "region": "the region", "origin": "this workload", **self.words, "action": action}
-        words["resource"] = resource.format_map({"partition": "aws", "region": "*", **self.words})
+        words["resource"] = resource
         code = f"{self.code}, " if self.code else ""
         where = f" at {self.words['address']}" if self.row in FAULTS.values() and "address" in self.words else ""
         tip = self.row.tip.format_map(words) if self.row.tip else None

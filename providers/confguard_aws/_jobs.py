@@ -58,7 +58,8 @@ class Caller(Protocol):
 
 def failure_of(refusal: Refusal, ask: Ask) -> Failure:
     """The failure of one name."""
-    return refusal.failure(str(ask), f"{ask.service}:{ask.action}", ask.resource)
+    resource = ask.resource_in(refusal.words.get("partition", "aws"), refusal.words.get("region", "*"))
+    return refusal.failure(str(ask), f"{ask.service}:{ask.action}", resource)
 
 
 def items_of(reply: Mapping[str, Any], name: str) -> Sequence[Any]:

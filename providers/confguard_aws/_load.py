@@ -88,9 +88,9 @@ class Load:
 
     def _run(self, job: Job) -> Outcome:
         match job.operation:
-            case "batch_get_secret_value":
+            case _secrets.MANY:
                 return _secrets.read_batch(job, self)
-            case "get_secret_value":
+            case _secrets.ONE:
                 return _secrets.read_one(job, self)
             case "get_parameters":
                 return _parameters.read_names(job, self)

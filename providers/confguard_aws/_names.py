@@ -51,11 +51,15 @@ class Secret:
         return whole and self.version is None and self.stage is None
 
     @property
-    def resource(self) -> str:
-        """What a policy of IAM calls it, with ``{partition}`` and ``{region}`` where they are not known here."""
-        if self.id.startswith("arn:"):
+    def is_by_arn(self) -> bool:
+        """Whether it is asked for by ARN, which tells partition, region and account."""
+        return self.id.startswith("arn:")
+
+    def resource_in(self, partition: str, region: str) -> str:
+        """What a policy of IAM calls it."""
+        if self.is_by_arn:
             return self.id if _ENDING.search(self.id) else f"{self.id}-??????"
-        return f"arn:{{partition}}:secretsmanager:{{region}}:*:secret:{self.id}-??????"
+        return f"arn:{partition}:secretsmanager:{region}:*:secret:{self.id}-??????"
 
     def is_answered_by(self, name: object, arn: object) -> bool:
         """Whether a secret of this name and ARN is the one."""
@@ -93,9 +97,13 @@ class Parameter:
         return name.removeprefix("/")
 
     @property
-    def resource(self) -> str:
+    def is_by_arn(self) -> bool:
+        """Whether it is asked for by ARN, which tells partition, region and account."""
+        return self.id.startswith("arn:")
+
+    def resource_in(self, partition: str, region: str) -> str:
         """What a policy of IAM calls it."""
-        return self.id if self.id.startswith("arn:") else _parameter_arn(self.id)
+        return self.id if self.is_by_arn else _parameter_arn(self.id, partition, region)
 
     def is_answered_by(self, name: object, arn: object) -> bool:
         """Whether a parameter of this name and ARN is the one."""
@@ -120,11 +128,11 @@ class Below:
     service = "ssm"
     action = "GetParametersByPath"
     region = None
+    is_by_arn = False
 
-    @property
-    def resource(self) -> str:
+    def resource_in(self, partition: str, region: str) -> str:
         """What a policy of IAM calls it: the path itself, and not what is below."""
-        return _parameter_arn(self.path)
+        return _parameter_arn(self.path, partition, region)
 
     def __str__(self) -> str:
         return self.name
@@ -181,8 +189,8 @@ def _parameter(reference: Reference) -> Parameter | Below | Failure:
     return Parameter(begin + inside, found[3], pinned, name)
 
 
-def _parameter_arn(name: str) -> str:
-    return f"arn:{{partition}}:ssm:{{region}}:*:parameter/{name.removeprefix('/')}"
+def _parameter_arn(name: str, partition: str, region: str) -> str:
+    return f"arn:{partition}:ssm:{region}:*:parameter/{name.removeprefix('/')}"
 
 
 def batches(items: Iterable[T], size: int, key: Callable[[T], object]) -> Sequence[Sequence[T]]:

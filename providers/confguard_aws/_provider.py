@@ -8,6 +8,7 @@ from confguard.provider import Deadline, Failure, Found, Reference
 from confguard_aws import _parameters, _secrets
 from confguard_aws._config import Agent, Options, is_open
 from confguard_aws._names import Ask, Secret, ask_of
+from confguard_aws._policy import policy_of
 
 if TYPE_CHECKING:
     from confguard_aws._client import Clients
@@ -77,6 +78,15 @@ class Aws:
         others = [ask for ask in asks if not isinstance(ask, Secret)]
         calls = len(secrets) if self._options.agent else len(list(_secrets.jobs_of(secrets)))
         return calls + len(list(_parameters.jobs_of(others)))
+
+    def policy(self, refs: Sequence[Reference], facts: Mapping[str, str]) -> str:
+        """The policy of IAM that reading these needs; facts are the account, the region, the partition and a key of KMS.
+
+        Raises:
+            ValueError: A fact is none of these.
+        """
+        refs = [ref for ref in refs if ref.scheme == "awsssm"] if self._options.agent else refs  # the agent has its own
+        return policy_of(refs, facts, self._options.region)
 
     def warnings(self) -> tuple[str, ...]:
         """What about the way this is set up should be known even when all is well."""

@@ -12,6 +12,9 @@ from confguard_aws._names import Secret, batches
 # AWS takes no more ids in one call.
 BATCH = 20
 
+ONE, MANY = "get_secret_value", "batch_get_secret_value"
+"""The operations."""
+
 # Where a batch is refused like this, each secret is asked for by itself: that needs another permission, has another quota, and
 # tells which of the ids it was. What has no answer, or is not let in at all, would fare no better.
 _ONE_BY_ONE: frozenset[FailureKind] = frozenset({"denied", "throttled", "missing", "unconfigured", "malformed"})
@@ -32,11 +35,11 @@ def jobs_of(secrets: Sequence[Secret], region: str | None = None) -> Iterator[Jo
             yield _alone(secret)
     for alike in by_region.values():
         for batch in batches(alike, BATCH, lambda secret: secret.plain_name):
-            yield Job("batch_get_secret_value", tuple(batch)) if len(batch) > 1 else _alone(batch[0])
+            yield Job(MANY, tuple(batch)) if len(batch) > 1 else _alone(batch[0])
 
 
 def _alone(secret: Secret) -> Job:
-    return Job("get_secret_value", (secret,))
+    return Job(ONE, (secret,))
 
 
 def read_batch(job: Job, caller: Caller) -> Outcome:

@@ -1,13 +1,16 @@
 """What the tests of the AWS provider share: a store to put values into, and a load as the core does it."""
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from pathlib import Path
+
+import trustme
 
 from confguard._reference import parse_reference
-from confguard.provider import Deadline, Failure, Found, Provider
+from confguard.provider import Deadline, Failure, FailureKind, Found, Provider
 from confguard.testing._aws import AwsDouble
 from confguard_aws import Aws
+from tests.providers.faults import FaultyStore
 
 REGION = "eu-west-1"
 
@@ -47,72 +50,79 @@ def value(provider: Provider, reference: str) -> str | bytes:
     return result.value
 
 
-class AwsSecretsRig:
-    """Secrets Manager, to drive it without knowing what it is. The environment must hold credentials."""
+class AwsStore(FaultyStore):
+    """Secrets Manager as the store of the conformance tests and of the table of faults, over TLS.
 
-    scheme = "awssecrets"
+    The environment must hold credentials, and the home directory be the test's own.
+    """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.double = AwsDouble(tls).__enter__()
+    def __init__(self, folder: Path, secret_key: str) -> None:
+        authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        self._ca_bundle = folder / "ca.pem"
+        authority.cert_pem.write_to_path(self._ca_bundle)
+        self.double = AwsDouble(context)
+        self.double.strangers = {"AKIASTRANGER": "UnrecognizedClientException", "AKIAGUEST": "AccessDeniedException"}
         self.port = self.double.port
+        self.credentials = [secret_key]
+        profiles = [
+            f"[{name}]\naws_access_key_id = AKIA{name}\naws_secret_access_key = {secret_key}\n" for name in ("STRANGER", "GUEST")
+        ]
+        (Path.home() / ".aws").mkdir()
+        (Path.home() / ".aws" / "credentials").write_text("".join(profiles))
 
     def reference(self, name: str) -> str:
-        """The reference of a value put under this name."""
         return f"awssecrets://{name}"
 
+    def provider(self, port: int | None = None) -> Provider:
+        return self._aws(port=port)
+
     def put(self, name: str, value: str | bytes) -> None:
-        """Write a value."""
         self.double.put_secret(name, value)
 
     def delete(self, name: str) -> None:
-        """Take a value away."""
         self.double.delete(name)
 
     def deny(self, name: str) -> None:
-        """Deny later fetches of a value."""
         self.double.errors[name] = "AccessDeniedException"
 
-    def provider(self, port: int | None = None) -> Provider:
-        """A provider for the server, or for what stands before it."""
-        return Aws(region=REGION, endpoint_url=f"http://127.0.0.1:{port or self.port}")
+    def failing(self) -> Mapping[FailureKind, Provider]:
+        return {
+            "unauthenticated": self._aws(profile="STRANGER"),
+            "denied": self._aws(profile="GUEST"),
+            "unconfigured": self._aws(profile="nobody"),
+            "unavailable": self._aws(port=9),
+        }
+
+    def misplaced(self) -> Mapping[str, Provider]:
+        return {
+            "unresolved": Aws(region=REGION, endpoint_url="https://store.invalid"),
+            "wrong name": Aws(region=REGION, endpoint_url=f"https://localhost:{self.port}", ca_bundle=self._ca_bundle),
+            "unknown authority": Aws(region=REGION, endpoint_url=f"https://127.0.0.1:{self.port}"),
+        }
 
     def requests(self) -> int:
-        """How many requests the server has had since this was last asked."""
-        return len(self.double.operations())
+        return len(self.double.calls)
 
-    def close(self) -> None:
-        """End the server."""
-        self.double.__exit__(None, None, None)
+    def _aws(self, *, port: int | None = None, profile: str | None = None) -> Aws:
+        address = f"https://127.0.0.1:{port or self.port}"
+        return Aws(region=REGION, profile=profile, endpoint_url=address, ca_bundle=self._ca_bundle)
 
 
-class SsmRig(AwsSecretsRig):
+class SsmStore(AwsStore):
     """Parameter Store, in the same way; its values are text."""
 
-    scheme = "awsssm"
+    largest = 8192
 
     def reference(self, name: str) -> str:
-        """The reference of a value put under this name."""
         return f"awsssm:///{name}"
 
     def put(self, name: str, value: str | bytes) -> None:
-        """Write a value."""
         assert isinstance(value, str), "parameters hold text"
         self.double.put_parameter(f"/{name}", value)
 
     def delete(self, name: str) -> None:
-        """Take a value away."""
         self.double.delete(f"/{name}")
 
     def deny(self, name: str) -> None:
-        """Deny later fetches of a value."""
         self.double.errors[f"/{name}"] = "AccessDeniedException"
-
-
-@contextmanager
-def secrets_rig() -> Iterator[AwsSecretsRig]:
-    """An `AwsSecretsRig`, closed at the end."""
-    rig = AwsSecretsRig()
-    try:
-        yield rig
-    finally:
-        rig.close()

@@ -46,7 +46,7 @@ def test_the_list_of_codes_is_whole() -> None:
 @pytest.mark.parametrize(("code", "kind"), CODE_KINDS)
 def test_each_code_is_of_its_kind(code: str, kind: FailureKind, ending: str) -> None:
     """With ``Exception`` at its end and without: services do not agree on that."""
-    result = refusal_of(code + ending, 400, {}, {}).failure("awssecrets a", "secretsmanager:GetSecretValue", "arn:{partition}:x")
+    result = refusal_of(code + ending, 400, {}, {}).failure("awssecrets a", "secretsmanager:GetSecretValue", "arn:x")
     assert (result.kind, result.message.startswith(f"awssecrets a: {code + ending}, ")) == (kind, True)
     assert result.tip
     assert "{" not in result.message + result.tip
