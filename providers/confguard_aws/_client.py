@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.config import Config
 from botocore.credentials import ContainerProvider, Credentials
-from botocore.exceptions import NoCredentialsError, NoRegionError
+from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
@@ -235,15 +235,21 @@ def _send(request: Any, **_: object) -> Any:
     return _here.wire.send(request)
 
 
-def _in_time(attempts: int, response: Any = None, **_: object) -> bool | None:
-    """No, where another try could begin after the deadline; else nothing, and the SDK decides.
+def _in_time(attempts: int, operation: Any, response: Any = None, caught_exception: Exception | None = None, **_: object) -> None:
+    """Raise what has come of the last try, where another could begin after the deadline; else the SDK decides.
 
     It waits up to 1 s before the second try, up to 2 s before the third, and so on; up to 5 s more where AWS asks for that.
+    (Older versions of the SDK take any answer for a yes, so that to raise is the one way to say no.)
     """
     longest = min(2.0 ** (attempts - 1), 20.0)
     if response is not None and "x-amz-retry-after" in response[0].headers:
         longest += 5.0
-    return False if _here.wire.deadline.remaining() <= longest else None
+    if _here.wire.deadline.remaining() > longest:
+        return
+    if caught_exception is not None:
+        raise caught_exception
+    if response is not None and response[0].status_code >= 300:
+        raise ClientError(response[1], operation.name)
 
 
 def _hide_tokens(params: Any, **_: object) -> None:

@@ -201,6 +201,13 @@ def test_a_parameter_with_others_below_it_fills_no_model(double: AwsDouble, aws:
     assert (result.kind, "has others below it" in result.message) == ("malformed", True)
 
 
+def test_the_order_of_a_page_decides_nothing(double: AwsDouble, aws: Aws) -> None:
+    """What is below a parameter may come before it, and is not quietly dropped either."""
+    entries = [{"Name": name, "Value": "value"} for name in ("/app/db/host", "/app/db")]
+    double.answers[PATH] = Answer(200, json.dumps({"Parameters": entries}).encode())
+    assert failure(aws, "awsssm:///app/").kind == "malformed"
+
+
 def test_a_page_that_names_itself_as_the_next_ends(double: AwsDouble, aws: Aws) -> None:
     double.answers[PATH] = Answer(200, b'{"Parameters": [], "NextToken": "1"}')
     assert failure(aws, "awsssm:///app/").kind == "missing"
