@@ -42,8 +42,9 @@ class Entry:
         return f"pip install '{DISTRIBUTION}[{self.extra}]'"
 
 
+_AWS = Entry("confguard_aws", "Aws", "botocore", "aws")
 _VAULT = Entry("confguard_vault", "Vault", "hvac", "vault")
-BUILTIN: Mapping[str, Entry] = {"vault": _VAULT, "openbao": _VAULT}
+BUILTIN: Mapping[str, Entry] = {"awssecrets": _AWS, "awsssm": _AWS, "vault": _VAULT, "openbao": _VAULT}
 
 
 def find_provider(scheme: str, configured: Sequence[Provider], made: Sequence[Provider] = ()) -> Provider | Failure:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from confguard.testing._aws import AwsDouble
 from confguard.testing._openbao import OpenBao
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,8 +55,20 @@ def bao() -> Generator[OpenBao]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def aws() -> Generator[AwsDouble]:
+    with AwsDouble() as server:
+        for _ in range(2):
+            server.put_secret("prod/db", json.dumps({"password": secrets.token_urlsafe()}))
+        server.put_parameter("/prod/api_key", secrets.token_urlsafe())
+        for name, value in {"host": "cache.test", "port": "6379", "password": secrets.token_urlsafe()}.items():
+            server.put_parameter(f"/prod/cache/{name}", value)
+        server.strangers["AKIAGUEST"] = "AccessDeniedException"
+        yield server
+
+
 @pytest.fixture
-def variables(bao: OpenBao, tmp_path: Path) -> dict[str, str]:
+def variables(bao: OpenBao, aws: AwsDouble, tmp_path: Path) -> dict[str, str]:
     """The environment of a reader who has followed the page on installing, and has a store."""
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -64,6 +77,10 @@ def variables(bao: OpenBao, tmp_path: Path) -> dict[str, str]:
         "VAULT_ADDR": bao.address,
         "VAULT_CACERT": str(bao.ca_cert),
         "VAULT_TOKEN": bao.token("shop"),
+        "AWS_ENDPOINT_URL": aws.address,
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "AKIASHOP",
+        "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
     }
 
 

@@ -45,6 +45,12 @@ def test_importing_the_vault_provider_imports_no_sdk() -> None:
     assert not modules & SDKS
 
 
+def test_importing_the_aws_provider_imports_no_sdk() -> None:
+    modules = imported_by("from confguard_aws import Aws, Agent; Aws(region='eu-west-1', agent=Agent()).requests([])")
+    assert "confguard_aws" in modules
+    assert not modules & SDKS
+
+
 def test_loading_a_class_without_bindings_imports_neither_an_sdk_nor_a_provider() -> None:
     modules = imported_by("""
 import os

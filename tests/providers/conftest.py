@@ -18,6 +18,7 @@ from confguard._reference import parse_reference
 from confguard.provider import Deadline, Failure, Found
 from confguard.testing._openbao import OpenBao
 from confguard_vault import Token, Vault
+from tests.providers.aws_rig import AwsStore, SsmStore
 from tests.providers.vault_rig import VaultStore
 
 _FOREIGN = re.compile(r"(AWS|VAULT|BAO|GOOGLE|AZURE)_|.*_CA_BUNDLE$|SSL_CERT_|.*_proxy$|.*_PROXY$")
@@ -55,6 +56,27 @@ def mount(bao: OpenBao) -> str:
 def vault_store(bao: OpenBao) -> VaultStore:
     """OpenBao for the conformance tests and the table of faults."""
     return VaultStore(bao)
+
+
+@pytest.fixture
+def awssecrets_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsStore]:
+    """Secrets Manager for the conformance tests and the table of faults."""
+    yield from _aws_store(AwsStore, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def awsssm_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsStore]:
+    """Parameter Store for them."""
+    yield from _aws_store(SsmStore, tmp_path, monkeypatch)
+
+
+def _aws_store(kind: type[AwsStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsStore]:
+    secret_key = secrets.token_hex(20)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASHOP")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret_key)
+    store = kind(tmp_path, secret_key)
+    with store.double:
+        yield store
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 
 from confguard.testing import ProviderContract
+from tests.providers.aws_rig import AwsStore
 from tests.providers.vault_rig import VaultStore
 
 
@@ -14,3 +15,21 @@ class TestVault(ProviderContract):
     @pytest.fixture
     def store(self, vault_store: VaultStore) -> VaultStore:
         return vault_store
+
+
+class TestAwsSecrets(ProviderContract):
+    """Secrets Manager."""
+
+    @pytest.fixture
+    def store(self, awssecrets_store: AwsStore) -> AwsStore:
+        return awssecrets_store
+
+
+class TestAwsParameters(ProviderContract):
+    """Parameter Store. Its values are text, of at most 8 KB."""
+
+    binary = False
+
+    @pytest.fixture
+    def store(self, awsssm_store: AwsStore) -> AwsStore:
+        return awsssm_store

@@ -1,0 +1,6 @@
+"""The provider of ``awssecrets://`` and ``awsssm://``: AWS Secrets Manager and Parameter Store."""
+
+from confguard_aws._config import Agent
+from confguard_aws._provider import Aws
+
+__all__ = ["Agent", "Aws"]
