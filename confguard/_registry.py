@@ -43,7 +43,11 @@ class Entry:
 
 
 _VAULT = Entry("confguard_vault", "Vault", "hvac", "vault")
-BUILTIN: Mapping[str, Entry] = {"vault": _VAULT, "openbao": _VAULT}
+BUILTIN: Mapping[str, Entry] = {
+    "vault": _VAULT,
+    "openbao": _VAULT,
+    "azurekeyvault": Entry("confguard_azure", "AzureKeyVault", "azure", "azure"),
+}
 
 
 def find_provider(scheme: str, configured: Sequence[Provider], made: Sequence[Provider] = ()) -> Provider | Failure:
