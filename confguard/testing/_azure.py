@@ -63,6 +63,8 @@ class AzureDouble:
 
     Attributes:
         port: Its port on 127.0.0.1.
+        tokens: Those that the vaults take.
+        assertion: The token of a workload that is taken in place of the client secret.
         client_secret: The secret of the application `CLIENT` in the tenant `TENANT`.
         identity_header: What a request to the managed identity's service has to carry.
         replies: By path, what to answer in place of the usual; a path without what is behind its ``?``.
@@ -75,9 +77,14 @@ class AzureDouble:
 
     def __init__(self) -> None:
         self._folder = Path()
+        self.connections: set[socket.socket] = set()
+        self.port = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all secrets, and whatever was changed; what clients log in with is made anew."""
         self._secrets: dict[tuple[str, str], list[Version]] = {}
         self._denied: set[str] = set()
-        self.connections: set[socket.socket] = set()
         self.tokens: set[str] = set()
         self.client_secret = secrets.token_urlsafe()
         self.identity_header = secrets.token_urlsafe()
@@ -86,7 +93,6 @@ class AzureDouble:
         self.resource = ""
         self.tenant = TENANT
         self.asked: list[tuple[str, str, str, Mapping[str, str]]] = []
-        self.port = 0
 
     def __enter__(self) -> Self:
         import trustme

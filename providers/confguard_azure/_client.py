@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from confguard_azure._failures import fault_failure, http_date, malformed, statu
 from confguard_azure._identity import Identity, Wanted
 from confguard_azure._settings import CA
 from confguard_azure._vaults import Secret
-from confguard_azure._wire import Exchange, Wire
+from confguard_azure._wire import Exchange, LateError, Wire
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import KeyVaultSecret
@@ -51,10 +52,23 @@ class Ticket:
         raise LoginError(failure)
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `confguard_azure.AzureKeyVault` is told about vaults.
+
+    Attributes:
+        verify_challenge_resource: Whether a vault may only ask for a token of its own service.
+        allow_expired: Whether a secret is read outside of its time too.
+    """
+
+    verify_challenge_resource: bool
+    allow_expired: bool
+
+
 class Client:
     """One vault during one load."""
 
-    def __init__(self, url: str, identity: Identity, wire: Wire, *, verify_challenge_resource: bool, allow_expired: bool) -> None:
+    def __init__(self, url: str, identity: Identity, wire: Wire, options: Options) -> None:
         """Make ready; nothing is sent yet.
 
         Raises:
@@ -63,14 +77,15 @@ class Client:
         from azure.keyvault.secrets import SecretClient
 
         self._wire = wire
-        self._allow_expired = allow_expired
+        self._allow_expired = options.allow_expired
+        self._refused = False
         self._open = threading.Event()
         self._ticket = Ticket(identity, wire, self._open.set)
         self._sdk = SecretClient(
             url,
             self._ticket,
             transport=wire,
-            verify_challenge_resource=verify_challenge_resource,
+            verify_challenge_resource=options.verify_challenge_resource,
             user_agent=USER_AGENT,
             retry_total=0,  # a sleep between two tries could not be ended by the deadline
             permit_redirects=False,  # the token would go along
@@ -106,6 +121,7 @@ class Client:
         words = _words(secret, last)
         if last.fault:
             return fault_failure(str(secret), last, words)
+        self._refused = self._refused or last.status == 401
         if last.status == 401 and answer == "ValueError":  # of a challenge that it does not believe
             return _hostile(secret, last)
         if last.status != 200:
@@ -122,7 +138,7 @@ class Client:
             return self._sdk.get_secret(secret.name, secret.version)
         except LoginError as exc:
             return exc.failure
-        except (AzureError, ValueError, TypeError, AttributeError, KeyError) as exc:
+        except (AzureError, LateError, ValueError, TypeError, AttributeError, KeyError) as exc:
             return type(exc).__name__
 
     def _found(self, secret: Secret, found: "KeyVaultSecret", last: Exchange) -> Found | Failure:
@@ -144,9 +160,10 @@ class Client:
     def _late(self, secret: Secret) -> Failure:
         return self._wire.deadline.failure(str(secret))
 
+    @property
     def token_failed(self) -> bool:
-        """Whether there was no token."""
-        return self._ticket.failure is not None
+        """Whether there was no token, or the vault did not take it."""
+        return self._refused or self._ticket.failure is not None
 
 
 def _words(secret: Secret, last: Exchange) -> dict[str, str]:

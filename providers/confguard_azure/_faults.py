@@ -55,12 +55,13 @@ def _tls_fault(error: ssl.SSLError) -> str:
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:
-    """An exception and all that it wraps: as cause, as context, as argument, or as urllib3's ``reason``."""
+    """An exception and all that it wraps: as cause, context or argument, as ``reason`` or the SDK's ``inner_exception``."""
     seen: list[BaseException] = []
     waiting: list[object] = [exc]
     while waiting:
         error = waiting.pop()
         if isinstance(error, BaseException) and error not in seen:
             seen.append(error)
-            waiting += [error.__cause__, error.__context__, getattr(error, "reason", None), *error.args]
+            wrapped = (getattr(error, "reason", None), getattr(error, "inner_exception", None))
+            waiting += [error.__cause__, error.__context__, *wrapped, *error.args]
     yield from seen

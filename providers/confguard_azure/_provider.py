@@ -2,11 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, ClassVar
 
 from confguard.provider import Deadline, Failure, Found, Reference
-from confguard_azure._identity import Identity, given_identity, shared_identity
+from confguard_azure._client import Options
+from confguard_azure._identity import given_identity, shared_identity
 from confguard_azure._load import Load
+from confguard_azure._loggers import LOGGERS
 from confguard_azure._settings import SetupError, ca_file
 from confguard_azure._vaults import Secret, Vaults, authority_of, secret_of
 
@@ -36,7 +39,7 @@ class AzureKeyVault:
 
     schemes: ClassVar[frozenset[str]] = frozenset({"azurekeyvault"})
     parameters: ClassVar[frozenset[str]] = frozenset({"version"})
-    loggers: ClassVar[tuple[str, ...]] = ("azure", "msal", "requests", "urllib3")
+    loggers: ClassVar[tuple[str, ...]] = LOGGERS
 
     def __init__(
         self,
@@ -52,9 +55,7 @@ class AzureKeyVault:
         self._authority = authority
         self._vaults = dict(vaults or {})
         self._ca_cert = None if ca_cert is None else os.fspath(ca_cert)
-        self._verify = verify_challenge_resource
-        self._allow_expired = allow_expired
-        self._loads: dict[Identity, Load] = {}
+        self._options = Options(verify_challenge_resource=verify_challenge_resource, allow_expired=allow_expired)
 
     def __repr__(self) -> str:
         return f"AzureKeyVault(vaults={sorted(self._vaults)!r}, credential={'…' if self._given else None})"
@@ -69,11 +70,7 @@ class AzureKeyVault:
         vaults = Vaults(self._vaults, authority, origin)
         secrets = {ref: secret_of(ref, vaults) for ref in refs}
         wanted = list(dict.fromkeys(secret for secret in secrets.values() if isinstance(secret, Secret)))
-        load = self._load(authority, deadline) if wanted else None
-        if isinstance(load, Failure):
-            found: Mapping[Secret, Found | Failure] = dict.fromkeys(wanted, load)
-        else:
-            found = load.fetch(wanted) if load else {}
+        found = self._read(wanted, authority, deadline) if wanted else {}
         return {ref: secret if isinstance(secret, Failure) else found[secret] for ref, secret in secrets.items()}
 
     def requests(self, refs: Sequence[Reference]) -> int:
@@ -82,40 +79,25 @@ class AzureKeyVault:
         reads = {(*path[:2], *path[2:], ref.param("version")) for path, ref in zip(paths, refs, strict=True)}
         return _LOGIN + len({path[0] for path in paths}) + len(reads)
 
-    def close(self) -> None:
-        """Close the connections. The credential's token is kept for the next load."""
-        loads, self._loads = self._loads, {}
-        for load in loads.values():
-            load.close()
-
     def warnings(self) -> tuple[str, ...]:
         """What about the way this is set up should be known even when all is well."""
-        if self._verify:
+        if self._options.verify_challenge_resource:
             return ()
         return ("AzureKeyVault(verify_challenge_resource=False) is set: a token is sent to whoever answers at a vault's address",)
 
+    def _read(self, wanted: Sequence[Secret], authority: str, deadline: Deadline) -> Mapping[Secret, Found | Failure]:
+        """Read secrets over connections that end with this; the credential's token is kept for the next load."""
+        load = self._load(authority, deadline)
+        if isinstance(load, Failure):
+            return dict.fromkeys(wanted, load)
+        with closing(load):
+            return load.fetch(wanted)
+
     def _load(self, authority: str, deadline: Deadline) -> Load | Failure:
-        """The load of this deadline, or a new one."""
         identity = self._given or shared_identity(authority, os.environ)
         if isinstance(identity, Failure):
             return identity
-        known = self._loads.get(identity)
-        if known and known.deadline is deadline:
-            return known
-        if known:
-            known.close()
-        failure: Failure | None = None
         try:
-            load = Load(
-                deadline,
-                identity,
-                ca_file(self._ca_cert, os.environ),
-                verify_challenge_resource=self._verify,
-                allow_expired=self._allow_expired,
-            )
+            return Load(deadline, identity, ca_file(self._ca_cert, os.environ), self._options)
         except SetupError as exc:
-            failure = exc.failure
-        else:
-            self._loads[identity] = load
-            return load
-        return failure
+            return exc.failure

@@ -31,6 +31,10 @@ _METADATA_CONNECT = 1.0
 _LOCAL = frozenset({METADATA, "127.0.0.1", "::1", "localhost"})
 
 
+class LateError(Exception):
+    """The deadline has passed: nothing is sent any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """What is kept of a request and its answer.
@@ -94,10 +98,13 @@ class Wire:
         """Make one request within what is left of the time.
 
         Raises:
+            LateError: There is no time left.
             azure.core.exceptions.AzureError: There was no answer.
         """
         host = urlsplit(request.url).hostname or ""
-        left = max(self.deadline.remaining(), 0.001)
+        left = self.deadline.remaining()
+        if not left or self.deadline.passed:
+            raise LateError
         options["connection_timeout"] = min(left, _METADATA_CONNECT) if host == METADATA else left
         options["read_timeout"] = left
         options["proxies"] = self._proxies_for(host, request.url)
@@ -235,6 +242,14 @@ def _adapter(deadline: Deadline, ca: CaFile | None) -> "HTTPAdapter":
             manager = super().proxy_manager_for(*args, **kwargs)
             manager.pool_classes_by_scheme = pools
             return manager
+
+        def close(self) -> None:
+            """Close the connections now: the SDK's answers hold on to their pool until somebody collects the garbage."""
+            for manager in (self.poolmanager, *self.proxy_manager.values()):
+                for key in manager.pools.keys():  # noqa: SIM118 - no mapping that could be walked through
+                    if (pool := manager.pools.get(key)) is not None:
+                        pool.close()
+            super().close()
 
         def build_connection_pool_key_attributes(self, request: Any, *_: Any, **__: Any) -> Any:
             host, _tls = super().build_connection_pool_key_attributes(request, verify=False)

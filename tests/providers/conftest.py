@@ -16,11 +16,12 @@ import pytest
 
 from confguard._reference import parse_reference
 from confguard.provider import Deadline, Failure, Found
+from confguard.testing._azure import AzureDouble
 from confguard.testing._openbao import OpenBao
 from confguard_vault import Token, Vault
 from tests.providers.vault_rig import VaultStore
 
-_FOREIGN = re.compile(r"(AWS|VAULT|BAO|GOOGLE|AZURE)_|.*_CA_BUNDLE$|SSL_CERT_|.*_proxy$|.*_PROXY$")
+_FOREIGN = re.compile(r"(AWS|VAULT|BAO|GOOGLE|AZURE|IDENTITY|IMDS|MSI)_|.*_CA_BUNDLE$|SSL_CERT_|.*_proxy$|.*_PROXY$")
 
 Results = dict[str, Found | Failure]
 
@@ -39,6 +40,29 @@ def bao() -> Iterator[OpenBao]:
     """A server that all tests share."""
     with OpenBao() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def azure_server() -> Iterator[AzureDouble]:
+    """A double of Azure that all tests share, and `azure` empties."""
+    with AzureDouble() as server:
+        yield server
+
+
+@pytest.fixture
+def azure(azure_server: AzureDouble) -> AzureDouble:
+    """The double of Azure, with the secret ``api-key`` and another client secret than before."""
+    azure_server.reset()
+    azure_server.put("api-key", "hunter22")
+    return azure_server
+
+
+@pytest.fixture
+def in_azure(azure: AzureDouble, monkeypatch: pytest.MonkeyPatch) -> AzureDouble:
+    """The double in place of Azure for all of this process, which may log in as an application."""
+    for name, value in azure.environment().items():
+        monkeypatch.setenv(name, value)
+    return azure
 
 
 @pytest.fixture

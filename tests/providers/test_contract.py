@@ -3,6 +3,8 @@
 import pytest
 
 from confguard.testing import ProviderContract
+from confguard.testing._azure import AzureDouble
+from tests.providers.azure_rig import AzureStore
 from tests.providers.vault_rig import VaultStore
 
 
@@ -14,3 +16,13 @@ class TestVault(ProviderContract):
     @pytest.fixture
     def store(self, vault_store: VaultStore) -> VaultStore:
         return vault_store
+
+
+class TestAzureKeyVault(ProviderContract):
+    """A vault of the double. Its values are text."""
+
+    binary = False
+
+    @pytest.fixture
+    def store(self, azure: AzureDouble) -> AzureStore:
+        return AzureStore(azure)
