@@ -181,7 +181,7 @@ class AzureDouble:
     def _read(self, host: str, path: str, headers: Mapping[str, str]) -> Reply:
         scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or token not in self.tokens:
-            resource = self.resource or f"https://{host.partition('.')[2].partition(':')[0]}"
+            resource = self.resource or f"https://{host.partition('.')[2]}"
             challenge = f'Bearer authorization="https://login.microsoftonline.com/{self.tenant}", resource="{resource}"'
             return Reply(401, refusal(401, "Unauthorized").body, {"WWW-Authenticate": challenge})
         _, _, name, *version = path.rstrip("/").split("/")
@@ -272,8 +272,12 @@ def _handler(double: AzureDouble) -> type[BaseHTTPRequestHandler]:
             double.asked.append((self.command, host, url.path, dict(self.headers)))
             reply = double.answer(host, url.path, dict(self.headers), body)
             content = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
-            self.send_response(reply.status)
-            told = {"Content-Type": "application/json; charset=utf-8", "x-ms-request-id": secrets.token_hex(16)}
+            self.send_response_only(reply.status)
+            told = {
+                "Content-Type": "application/json; charset=utf-8",
+                "Date": self.date_time_string(),
+                "x-ms-request-id": secrets.token_hex(16),
+            }
             for name, value in {**told, "Content-Length": str(len(content)), **reply.headers}.items():
                 self.send_header(name, value)
             self.end_headers()

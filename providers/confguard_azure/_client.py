@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from confguard.provider import USER_AGENT, Failure, Found
 from confguard_azure._failures import fault_failure, http_date, malformed, status_failure
@@ -25,13 +26,26 @@ class LoginError(Exception):
         self.failure = failure
 
 
+class HostileError(Exception):
+    """A vault asks for a token of another service than its own."""
+
+
 class Ticket:
     """The credential that the SDK is given: it asks the process's identity, and tells when a token is there."""
 
-    def __init__(self, identity: Identity, wire: Wire, done: Callable[[], object]) -> None:
+    def __init__(self, identity: Identity, wire: Wire, done: Callable[[], object], vault: str) -> None:
+        """Make ready.
+
+        Args:
+            identity: Who we are.
+            wire: The load's connections.
+            done: Called when there is a token.
+            vault: The host whose service alone may ask for one; ``""`` where any may.
+        """
         self._identity = identity
         self._wire = wire
         self._done = done
+        self._vault = vault
         self.failure: Failure | None = None
 
     def get_token(
@@ -40,10 +54,13 @@ class Ticket:
         """A token for these scopes.
 
         Raises:
+            HostileError: The vault may not ask for it.
             LoginError: There is none. It is the same for the rest of the load, and asked for once.
         """
         failure = self.failure
         if failure is None:
+            if self._vault and not self._vault.endswith(f".{urlsplit(scopes[0]).netloc.lower()}"):
+                raise HostileError  # older SDKs believe a challenge that another client of the process has let in
             token = self._identity.token(Wanted(scopes[0], tenant_id, claims), self._wire)
             if not isinstance(token, Failure):
                 self._done()
@@ -80,7 +97,9 @@ class Client:
         self._allow_expired = options.allow_expired
         self._refused = False
         self._open = threading.Event()
-        self._ticket = Ticket(identity, wire, self._open.set)
+        self._ticket = Ticket(
+            identity, wire, self._open.set, urlsplit(url).netloc.lower() if options.verify_challenge_resource else ""
+        )
         self._sdk = SecretClient(
             url,
             self._ticket,
@@ -117,13 +136,13 @@ class Client:
             return self._late(secret)  # a cut answer can look whole
         if isinstance(answer, Failure):
             return answer
-        last = exchanges[-1] if exchanges else Exchange("", fault="other")
+        last = exchanges[-1] if exchanges else Exchange(urlsplit(secret.url).hostname or "", fault="other")
         words = _words(secret, last)
+        self._refused = self._refused or last.status == 401
+        if answer == "HostileError" or (last.status == 401 and answer == "ValueError"):  # ours, and the SDK's own
+            return _hostile(secret, last)
         if last.fault:
             return fault_failure(str(secret), last, words)
-        self._refused = self._refused or last.status == 401
-        if last.status == 401 and answer == "ValueError":  # of a challenge that it does not believe
-            return _hostile(secret, last)
         if last.status != 200:
             return status_failure(str(secret), last, words)
         if isinstance(answer, str):
@@ -138,15 +157,15 @@ class Client:
             return self._sdk.get_secret(secret.name, secret.version)
         except LoginError as exc:
             return exc.failure
-        except (AzureError, LateError, ValueError, TypeError, AttributeError, KeyError) as exc:
+        except (AzureError, HostileError, LateError, ValueError, TypeError, AttributeError, KeyError) as exc:
             return type(exc).__name__
 
     def _found(self, secret: Secret, found: "KeyVaultSecret", last: Exchange) -> Found | Failure:
         properties = found.properties
         if not isinstance(found.value, str):
             return malformed(str(secret), "without a value", _words(secret, last))
-        if secret.version and properties.version != secret.version:
-            return malformed(str(secret), "with another version", _words(secret, last))
+        if not properties.version or (secret.version and properties.version != secret.version):
+            return malformed(str(secret), "without its version, or with another one", _words(secret, last))
         if properties.enabled is False:
             return Failure("missing", f"{secret}: it is disabled", "enable it, or write a new version")
         now = http_date(last.date) or datetime.now(UTC)  # the vault's clock, which its owner's dates were written by

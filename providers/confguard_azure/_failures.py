@@ -58,9 +58,9 @@ STATUSES: dict[int, Row] = {
 }
 """What a status of Key Vault means otherwise. `status_failure` tells the rest by their first digit."""
 
-_REDIRECT = Row("unconfigured", "{status}, a redirect, not followed", "check that {host} is the vault")
+_REDIRECT = Row("unconfigured", "{status}, a redirect, not followed", "check that {host} is the host that is meant")
 _SERVER_ERROR = Row("unavailable", "{status}, an error inside the service", "try again; see the status page of Azure")
-_OTHER = Row("malformed", "{status}, which Key Vault does not answer", "check that {host} is the vault")
+_OTHER = Row("malformed", "{status}, which is no answer of Azure", "check that {host} is the host that is meant")
 
 LOGIN_CODES: dict[str, Row] = {
     "7000215": Row("unauthenticated", "the client secret is wrong", "set {origin} to the secret's value, which is not its id"),

@@ -51,7 +51,11 @@ def _tls_fault(error: ssl.SSLError) -> str:
         return "out_of_date" if error.verify_code in _OUT_OF_DATE else "untrusted"
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return "reset"
-    return "not_tls" if (error.reason or "") in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"} else "tls"
+    return (
+        "not_tls"
+        if (getattr(error, "reason", "") or "") in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"}
+        else "tls"
+    )
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:

@@ -44,7 +44,6 @@ def direct(double: AzureDouble, port: int | None = None, **options: Any) -> Azur
         "vaults": {"shop": f"https://127.0.0.1:{port or double.port}"},
         "credential": Static(double.token()),
         "ca_cert": double.ca_cert,
-        "verify_challenge_resource": False,  # 127.0.0.1 is no host of vault.azure.net
     }
     return AzureKeyVault(**{**settings, **options})
 

@@ -13,11 +13,13 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from azure.keyvault.secrets._shared import http_challenge_cache
 
 from confguard._reference import parse_reference
 from confguard.provider import Deadline, Failure, Found
 from confguard.testing._azure import AzureDouble
 from confguard.testing._openbao import OpenBao
+from confguard_azure import _identity
 from confguard_vault import Token, Vault
 from tests.providers.vault_rig import VaultStore
 
@@ -53,6 +55,8 @@ def azure_server() -> Iterator[AzureDouble]:
 def azure(azure_server: AzureDouble) -> AzureDouble:
     """The double of Azure, with the secret ``api-key`` and another client secret than before."""
     azure_server.reset()
+    _identity._shared.clear()
+    http_challenge_cache.clear()  # which the SDK keeps for the whole process
     azure_server.put("api-key", "hunter22")
     return azure_server
 
