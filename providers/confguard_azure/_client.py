@@ -157,7 +157,7 @@ class Client:
             return self._sdk.get_secret(secret.name, secret.version)
         except LoginError as exc:
             return exc.failure
-        except (AzureError, HostileError, LateError, ValueError, TypeError, AttributeError, KeyError) as exc:
+        except (AzureError, HostileError, LateError, ValueError, TypeError, AttributeError, LookupError) as exc:
             return type(exc).__name__
 
     def _found(self, secret: Secret, found: "KeyVaultSecret", last: Exchange) -> Found | Failure:
