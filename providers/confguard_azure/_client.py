@@ -111,7 +111,7 @@ class Client:
         )
 
     def read(self, secret: Secret, *, first: bool) -> Found | Failure:
-        """Read one secret.
+        """Read one secret. What this returns after the deadline is to be thrown away: a cut answer can look whole.
 
         Args:
             secret: What to read.
@@ -122,8 +122,6 @@ class Client:
             self._open.wait(self._wire.deadline.remaining())
         if self._wire.deadline.passed:
             return self._late(secret)
-        if self._ticket.failure:
-            return self._ticket.failure
         try:
             return self._read(secret)
         finally:
@@ -132,8 +130,6 @@ class Client:
     def _read(self, secret: Secret) -> Found | Failure:
         with self._wire.noting() as exchanges:
             answer = self._ask(secret)
-        if self._wire.deadline.passed:
-            return self._late(secret)  # a cut answer can look whole
         if isinstance(answer, Failure):
             return answer
         last = exchanges[-1] if exchanges else Exchange(urlsplit(secret.url).hostname or "", fault="other")

@@ -174,12 +174,18 @@ def given_identity(credential: Any) -> Identity:
 
 
 def shared_identity(authority: str, environ: Mapping[str, str]) -> Identity | Failure:
-    """The identity of this process: the same as before, unless a variable has changed, or it is a fork."""
+    """The identity of this process: the same as before, unless a variable has changed, or it is a fork.
+
+    Raises:
+        ImportError: azure-identity is not installed.
+    """
     variables = {name: value for name, value in environ.items() if name.startswith(_VARIABLES)}
     asked = sources(variables)
     if isinstance(asked, Failure):
         return asked
     mark = hashlib.sha256(repr((os.getpid(), authority, asked, sorted(variables.items()))).encode()).digest()
+    import azure.identity  # noqa: F401 - here, where somebody hears that it is not installed
+
     with _shared_lock:
         if mark not in _shared:
             _shared.clear()

@@ -9,6 +9,9 @@ from confguard_azure._settings import CaFile
 from confguard_azure._vaults import Secret
 from confguard_azure._wire import Wire
 
+# As many as `fan_out` has.
+_THREADS = 16
+
 
 class Load:
     """What belongs to one deadline."""
@@ -25,17 +28,40 @@ class Load:
         self._wire = Wire(deadline, ca)
         self._options = options
         self._clients: dict[str, Client] = {}
+        self._answers: dict[Secret, Found | Failure] = {}
 
     def fetch(self, wanted: Sequence[Secret]) -> dict[Secret, Found | Failure]:
-        """Read secrets, each once. The first of each vault come first, since the others wait for them."""
-        first: dict[str, Secret] = {}
+        """Read secrets, each once, vaults side by side: one that is silent must not take the threads of another."""
+        vaults: dict[str, list[Secret]] = {}
         for secret in wanted:
-            first.setdefault(secret.url, secret)
-            if secret.url not in self._clients:
-                self._clients[secret.url] = Client(secret.url, self._identity, self._wire, self._options)
-        leading = list(first.values())
-        ordered = [*leading, *(secret for secret in wanted if secret not in leading)]
-        return fan_out(lambda one: self._clients[one.url].read(one, first=one is first[one.url]), ordered, deadline=self.deadline)
+            vaults.setdefault(secret.url, []).append(secret)
+        for url in vaults:
+            self._clients[url] = Client(url, self._identity, self._wire, self._options)
+        if len(vaults) == 1:
+            return self._read(wanted, _THREADS)
+        share = max(1, _THREADS // len(vaults))
+        answers = fan_out(lambda url: self._read(vaults[url], share), vaults, deadline=self.deadline)
+        results: dict[Secret, Found | Failure] = {}
+        for url, answer in answers.items():
+            results |= self._in_time(vaults[url], answer) if isinstance(answer, Failure) else answer
+        return results
+
+    def _read(self, wanted: Sequence[Secret], threads: int) -> dict[Secret, Found | Failure]:
+        """Read secrets of one vault."""
+        client, first = self._clients[wanted[0].url], wanted[0]
+
+        def read(secret: Secret) -> Found | Failure:
+            answer = client.read(secret, first=secret is first)
+            if not self.deadline.passed:
+                self._answers[secret] = answer
+            return answer
+
+        return fan_out(read, wanted, deadline=self.deadline, limit=threads)
+
+    def _in_time(self, wanted: Sequence[Secret], late: Failure) -> dict[Secret, Found | Failure]:
+        """What a vault that was late as a whole had answered in time."""
+        failure = None if late.kind == "unavailable" else late
+        return {one: self._answers.get(one) or failure or self.deadline.failure(str(one)) for one in wanted}
 
     def close(self) -> None:
         """Close the connections. A credential that gave no token, or one that is not taken, is not kept."""

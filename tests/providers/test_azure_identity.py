@@ -22,7 +22,8 @@ from confguard.provider import Failure, Found
 from confguard.testing._azure import CLIENT, TENANT, AzureDouble, Reply, login_refusal
 from confguard.testing._proxy import FaultProxy
 from confguard_azure import AzureKeyVault
-from tests.providers.azure_rig import Raising, direct, run_one
+from confguard_azure._wire import METADATA
+from tests.providers.azure_rig import SHOP, Raising, direct, run, run_one
 
 LOGIN = f"/{TENANT}/oauth2/v2.0/token"
 APPLICATION = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
@@ -31,11 +32,30 @@ IMDS = "/metadata/identity/oauth2/token"
 
 @pytest.fixture
 def nobody(in_azure: AzureDouble, monkeypatch: pytest.MonkeyPatch) -> AzureDouble:
-    """The double in place of Azure, for somebody who is nobody yet; there is no command ``az``."""
+    """The double in place of Azure, for somebody who is nobody yet; there is no command ``az``, and no metadata service."""
     for name in APPLICATION:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", "/nowhere")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        metadata_at(free.getsockname()[1], monkeypatch)
     return in_azure
+
+
+def metadata_at(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lead the fixed address of the metadata service to a port of this machine, which may be one of Azure's itself."""
+    look_up = socket.getaddrinfo
+
+    def led(host: Any, service: Any, *args: Any, **options: Any) -> Any:
+        return look_up(*(("127.0.0.1", port) if host == METADATA else (host, service)), *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", led)
+
+
+@pytest.fixture
+def machine(nobody: AzureDouble, monkeypatch: pytest.MonkeyPatch) -> AzureDouble:
+    """The double in place of Azure, with its metadata service at the fixed address."""
+    metadata_at(nobody.port, monkeypatch)
+    return nobody
 
 
 @pytest.fixture
@@ -165,6 +185,18 @@ def test_entra_refuses(in_azure: AzureDouble, status: int, codes: list[int], kin
     assert result.request_id
 
 
+def test_a_login_that_fails_is_asked_for_once(in_azure: AzureDouble) -> None:
+    """All secrets of all vaults are told the same, and Entra is asked once, also where it would be worth another try."""
+    for status, codes in ((401, [7000222]), (503, [])):
+        in_azure.replies[LOGIN] = login_refusal(status, "any", *codes)
+        in_azure.asked.clear()
+        references = [f"azurekeyvault://{vault}/s{number}" for vault in ("shop", "store") for number in range(5)]
+        results = run(AzureKeyVault(), *references)
+        assert len(set(results.values())) == 1
+        assert getattr(results[references[0]], "message", "").startswith(f"azurekeyvault login by client secret: {status}, ")
+        assert len([path for _, _, path, _ in in_azure.asked if path == LOGIN]) == 1
+
+
 def test_entra_throttles(in_azure: AzureDouble) -> None:
     in_azure.replies[LOGIN] = Reply(429, {"error": "temporarily_unavailable"}, {"Retry-After": "17"})
     result = run_one(AzureKeyVault())
@@ -264,6 +296,7 @@ def test_a_managed_identity_is_refused(nobody: AzureDouble, managed: str, status
     """One that is announced has the last word; one that is not ready yet is unavailable."""
     nobody.replies[managed] = Reply(status, {"error": "any", "error_description": "what it writes"})
     assert run_one(AzureKeyVault()) == refused(kind, f"azurekeyvault login by managed identity: {status}, {told}")
+    assert len([path for _, _, path, _ in nobody.asked if path == managed]) == 1
 
 
 def test_a_managed_identity_that_does_not_answer(nobody: AzureDouble, managed: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,6 +311,38 @@ def test_a_managed_identity_that_does_not_answer(nobody: AzureDouble, managed: s
 def test_an_answer_without_a_token(nobody: AzureDouble, managed: str) -> None:
     nobody.replies[managed] = Reply(200, {"no": "token"})
     assert run_one(AzureKeyVault()) == refused("malformed", "azurekeyvault login by managed identity: 200, and no token")
+
+
+def test_a_machine_of_azure(machine: AzureDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine's own identity needs no variable; its metadata service is asked without a proxy."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert isinstance(run_one(AzureKeyVault()), Found)
+    assert [(host, path) for _, host, path, _ in machine.asked if not path.startswith("/secrets/")] == [(METADATA, IMDS)]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "told"),
+    [
+        (400, "unauthenticated", "azurekeyvault: no credential is set, and this machine has no identity"),
+        (403, "unauthenticated", "azurekeyvault: no credential is set, and this machine has no identity"),
+        (404, "unavailable", "azurekeyvault login by managed identity: 404, the identity is not ready"),
+        (410, "unavailable", "azurekeyvault login by managed identity: 410, the identity service is being updated"),
+        (429, "throttled", "azurekeyvault login by managed identity: 429, too many requests"),
+        (500, "unavailable", "azurekeyvault login by managed identity: 500, an error inside the service"),
+    ],
+)
+def test_a_machine_of_azure_without_an_identity(machine: AzureDouble, status: int, kind: str, told: str) -> None:
+    """An identity that is not ready yet is waited for; none, or something else than Azure at this address, is nobody."""
+    machine.replies[IMDS] = Reply(status, {"error": "invalid_request"})
+    assert run_one(AzureKeyVault()) == refused(kind, told)
+    assert len([path for _, _, path, _ in machine.asked if path == IMDS]) == 1
+
+
+def test_a_machines_identity_that_was_chosen(nobody: AzureDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chosen by its name it is announced, and one that does not answer is unavailable."""
+    monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential")
+    told = f"azurekeyvault login by managed identity at {METADATA}: connection refused"
+    assert run_one(AzureKeyVault()) == refused("unavailable", told)
 
 
 def test_a_machine_with_an_identity(nobody: AzureDouble, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,15 +383,18 @@ def az(nobody: AzureDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     return write
 
 
-def test_the_azure_cli(nobody: AzureDouble, az: Callable[[str], None]) -> None:
-    """A developer who has run az login is asked last, and once a load."""
+def test_the_azure_cli(nobody: AzureDouble, az: Callable[[str], None], tmp_path: Path) -> None:
+    """A developer who has run az login is asked last, and once a process."""
     token = {
         "accessToken": nobody.token(),
         "expires_on": int(datetime.now(UTC).timestamp()) + 3600,
         "expiresOn": "2099-01-01 00:00:00.0",
     }
-    az(f"print({json.dumps(token)!r})")
-    assert isinstance(run_one(AzureKeyVault()), Found)
+    az(f"print({json.dumps(token)!r})\nopen({str(tmp_path / 'asked')!r}, 'a').write('.')")
+    for _ in range(2):
+        results = run(AzureKeyVault(), f"{SHOP}api-key", "azurekeyvault://store/api-key")
+        assert all(isinstance(result, Found) for result in results.values())
+    assert (tmp_path / "asked").read_text() == "."
 
 
 def test_the_azure_cli_is_logged_out(nobody: AzureDouble, az: Callable[[str], None]) -> None:

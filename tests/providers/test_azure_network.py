@@ -173,9 +173,32 @@ def test_delay_is_shared(azure: AzureDouble, leaves_nothing: Callable[[], None])
 def test_a_vault_that_is_silent_holds_up_no_other(azure: AzureDouble, leaves_nothing: Callable[[], None]) -> None:
     with FaultProxy(azure.port, "blackhole") as proxy:
         vaults = {"shop": azure.address, "silent": f"https://127.0.0.1:{proxy.port}"}
-        references = ["azurekeyvault://silent/api-key", f"{SHOP}api-key", "azurekeyvault://silent/b", f"{SHOP}none"]
-        results = run(direct(azure, vaults=vaults), *references, seconds=SECONDS)
-    assert [getattr(result, "kind", "found") for result in results.values()] == ["unavailable", "found", "unavailable", "missing"]
+        silent = [f"azurekeyvault://silent/s{number}" for number in range(20)]
+        results = run(direct(azure, vaults=vaults), *silent, f"{SHOP}api-key", f"{SHOP}none", seconds=SECONDS)
+    kinds = [getattr(result, "kind", "found") for result in results.values()]
+    assert kinds == [*["unavailable"] * 20, "found", "missing"]
+    leaves_nothing()
+
+
+def test_what_a_vault_has_answered_in_time_is_kept(
+    azure: AzureDouble, monkeypatch: pytest.MonkeyPatch, leaves_nothing: Callable[[], None]
+) -> None:
+    """Of two vaults that both fall silent, what was read before is found, and each of the rest is told by its name."""
+    answer, silence = azure.answer, threading.Event()
+
+    def now_and_then(host: str, path: str, *args: Any) -> Reply:
+        if path.startswith("/secrets/late"):
+            silence.wait(5)
+        return answer(host, path, *args)
+
+    monkeypatch.setattr(azure, "answer", now_and_then)
+    with FaultProxy(azure.port) as proxy:
+        vaults = {"shop": azure.address, "store": f"https://127.0.0.1:{proxy.port}"}
+        names = [f"azurekeyvault://{vault}/{name}" for vault in vaults for name in ("api-key", "late")]
+        results = run(direct(azure, vaults=vaults), *names, seconds=SECONDS)
+        silence.set()
+    assert [getattr(results[name], "value", None) for name in names] == ["hunter22", None, "hunter22", None]
+    assert getattr(results[names[3]], "message", None) == "azurekeyvault store/late: no answer within 1 s"
     leaves_nothing()
 
 

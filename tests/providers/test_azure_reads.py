@@ -125,8 +125,11 @@ def test_what_cannot_be_asked_for(azure: AzureDouble, path: str, message: str) -
 
 @pytest.mark.parametrize("name", ["sho", "s" * 24, "a-b-c", "Shop1"])
 def test_names_that_are_good(in_azure: AzureDouble, name: str) -> None:
-    assert isinstance(run_one(AzureKeyVault(credential=Static(in_azure.token())), f"azurekeyvault://{name}/api-key"), Found)
+    references = [f"azurekeyvault://{name}/api-key", f"azurekeyvault://{name.lower()}/api-key"]
+    results = run(AzureKeyVault(credential=Static(in_azure.token())), *references)
+    assert all(isinstance(result, Found) for result in results.values())
     assert in_azure.asked[-1][1] == f"{name.lower()}.vault.azure.net"
+    assert len(in_azure.asked) == 2  # the challenge, and one read
 
 
 @pytest.mark.parametrize(
