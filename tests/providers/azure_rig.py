@@ -9,9 +9,9 @@ from azure.core.credentials import AccessToken
 
 from confguard._reference import parse_reference
 from confguard.provider import Deadline, Failure, FailureKind, Found, Provider
-from confguard.testing import ContractStore
 from confguard.testing._azure import AzureDouble
 from confguard_azure import AzureKeyVault
+from tests.providers.faults import FaultyStore
 
 SHOP = "azurekeyvault://shop/"
 
@@ -67,7 +67,7 @@ def run_one(provider: Provider, reference: str = f"{SHOP}api-key", seconds: floa
     return run(provider, reference, seconds=seconds)[reference]
 
 
-class AzureStore(ContractStore):
+class AzureStore(FaultyStore):
     """A vault of the double, read by somebody who may read all of it but what is denied."""
 
     largest = 25_000  # bytes; Key Vault takes 25 kB
@@ -100,6 +100,15 @@ class AzureStore(ContractStore):
             "unauthenticated": direct(self._double, credential=Static(secrets.token_urlsafe())),
             "unconfigured": direct(self._double, vaults={"shop": "not an address"}),
             "unavailable": direct(self._double, 9),
+        }
+
+    def misplaced(self) -> Mapping[str, Provider]:
+        # 127.1 is this machine too, and not on the certificate.
+        other = {"shop": f"https://127.1:{self.port}"}
+        return {
+            "unresolved": direct(self._double, vaults={"shop": "https://store.invalid"}),
+            "wrong name": direct(self._double, vaults=other),
+            "unknown authority": direct(self._double, ca_cert=None),
         }
 
     def requests(self) -> int:

@@ -21,6 +21,7 @@ from confguard.testing._azure import AzureDouble
 from confguard.testing._openbao import OpenBao
 from confguard_azure import _identity
 from confguard_vault import Token, Vault
+from tests.providers.azure_rig import AzureStore
 from tests.providers.vault_rig import VaultStore
 
 _FOREIGN = re.compile(r"(AWS|VAULT|BAO|GOOGLE|AZURE|IDENTITY|IMDS|MSI)_|.*_CA_BUNDLE$|SSL_CERT_|.*_proxy$|.*_PROXY$")
@@ -59,6 +60,12 @@ def azure(azure_server: AzureDouble) -> AzureDouble:
     http_challenge_cache.clear()  # which the SDK keeps for the whole process
     azure_server.put("api-key", "hunter22")
     return azure_server
+
+
+@pytest.fixture
+def azurekeyvault_store(azure: AzureDouble) -> AzureStore:
+    """Key Vault's double as a store of the conformance tests."""
+    return AzureStore(azure)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import pytest
 
 from confguard.testing import ProviderContract
-from confguard.testing._azure import AzureDouble
 from tests.providers.azure_rig import AzureStore
 from tests.providers.vault_rig import VaultStore
 
@@ -24,5 +23,5 @@ class TestAzureKeyVault(ProviderContract):
     binary = False
 
     @pytest.fixture
-    def store(self, azure: AzureDouble) -> AzureStore:
-        return AzureStore(azure)
+    def store(self, azurekeyvault_store: AzureStore) -> AzureStore:
+        return azurekeyvault_store
