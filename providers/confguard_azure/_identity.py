@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -184,8 +185,7 @@ def shared_identity(authority: str, environ: Mapping[str, str]) -> Identity | Fa
     if isinstance(asked, Failure):
         return asked
     mark = hashlib.sha256(repr((os.getpid(), authority, asked, sorted(variables.items()))).encode()).digest()
-    import azure.identity  # noqa: F401 - here, where somebody hears that it is not installed
-
+    import_module("azure.identity")  # here, where somebody hears of it that it is not installed
     with _shared_lock:
         if mark not in _shared:
             _shared.clear()
