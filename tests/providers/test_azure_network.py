@@ -170,6 +170,19 @@ def test_delay_is_shared(azure: AzureDouble, leaves_nothing: Callable[[], None])
     leaves_nothing()
 
 
+def test_vaults_share_the_threads(azure: AzureDouble) -> None:
+    """There are never more than sixteen reads at a time, however many vaults they are of."""
+    for number in range(24):
+        azure.put(f"s{number}", "x")
+    with FaultProxy(azure.port, "delay", delay=0.02) as shop, FaultProxy(azure.port, "delay", delay=0.02) as store:
+        vaults = {"shop": f"https://127.0.0.1:{shop.port}", "store": f"https://127.0.0.1:{store.port}"}
+        results = run(
+            direct(azure, vaults=vaults), *(f"azurekeyvault://{vault}/s{number}" for vault in vaults for number in range(24))
+        )
+        assert all(isinstance(result, Found) for result in results.values())
+        assert shop.connections + store.connections <= 16
+
+
 def test_a_vault_that_is_silent_holds_up_no_other(azure: AzureDouble, leaves_nothing: Callable[[], None]) -> None:
     with FaultProxy(azure.port, "blackhole") as proxy:
         vaults = {"shop": azure.address, "silent": f"https://127.0.0.1:{proxy.port}"}
