@@ -308,7 +308,7 @@ for changes in json.loads(sys.argv[1]):
         del os.environ[name]
     os.environ.update(changes)
     try:
-        validate(AppSettings, timeout=5)
+        validate(AppSettings, timeout=60)
     except ConfigError as exc:
         print(*{problem.kind for problem in exc.problems})
     os.environ.update(AZURE_CLIENT_SECRET="", AZURE_CLIENT_ID="", AZURE_TENANT_ID="")

@@ -4,6 +4,7 @@ import gc
 import http.client
 import logging
 import secrets
+from pathlib import Path
 from types import FrameType, TracebackType
 
 import pytest
@@ -57,7 +58,7 @@ def test_credentials_are_in_nothing_that_is_left(
         assert secret not in seen
 
 
-def test_the_redactor_knows_all_of_them(in_azure: AzureDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_redactor_knows_all_of_them(in_azure: AzureDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Client secrets, headers, tokens of files and the tokens that they give are told before a request carries them."""
     assert isinstance(run_one(AzureKeyVault()), Found)
     for secret in (in_azure.client_secret, *in_azure.tokens):
@@ -66,6 +67,12 @@ def test_the_redactor_knows_all_of_them(in_azure: AzureDouble, monkeypatch: pyte
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{secrets.token_hex()}@127.0.0.1:{in_azure.port}")
     run_one(AzureKeyVault())
     assert in_azure.identity_header not in redactor.redact(in_azure.identity_header)
+    monkeypatch.delenv("AZURE_CLIENT_SECRET")
+    assertion = secrets.token_urlsafe()
+    (tmp_path / "token").write_text(f"{assertion}\n")
+    monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(tmp_path / "token"))
+    run_one(AzureKeyVault())
+    assert assertion not in redactor.redact(assertion)
 
 
 @pytest.mark.parametrize("mode", ["pass", "reset", "truncate"])
