@@ -44,7 +44,13 @@ class Entry:
 
 _AWS = Entry("confguard_aws", "Aws", "botocore", "aws")
 _VAULT = Entry("confguard_vault", "Vault", "hvac", "vault")
-BUILTIN: Mapping[str, Entry] = {"awssecrets": _AWS, "awsssm": _AWS, "vault": _VAULT, "openbao": _VAULT}
+BUILTIN: Mapping[str, Entry] = {
+    "awssecrets": _AWS,
+    "awsssm": _AWS,
+    "azurekeyvault": Entry("confguard_azure", "AzureKeyVault", "azure", "azure"),
+    "openbao": _VAULT,
+    "vault": _VAULT,
+}
 
 
 def find_provider(scheme: str, configured: Sequence[Provider], made: Sequence[Provider] = ()) -> Provider | Failure:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from confguard.testing._aws import AwsDouble
+from confguard.testing._azure import AzureDouble
 from confguard.testing._openbao import OpenBao
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,8 +68,21 @@ def aws() -> Generator[AwsDouble]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def azure() -> Generator[AzureDouble]:
+    with AzureDouble() as server:
+        for name in ("api-key", "smtp-password"):
+            server.put(name, secrets.token_urlsafe(), vault="shop")
+        server.put("database", json.dumps({"user": "shop", "password": secrets.token_urlsafe()}), vault="shop")
+        server.put("retired", secrets.token_urlsafe(), vault="shop", enabled=False)
+        server.put("yearly", secrets.token_urlsafe(), vault="shop", exp=1767225600)
+        server.put("payroll", secrets.token_urlsafe(), vault="shop")
+        server.deny("payroll")
+        yield server
+
+
 @pytest.fixture
-def variables(bao: OpenBao, aws: AwsDouble, tmp_path: Path) -> dict[str, str]:
+def variables(bao: OpenBao, aws: AwsDouble, azure: AzureDouble, tmp_path: Path) -> dict[str, str]:
     """The environment of a reader who has followed the page on installing, and has a store."""
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -81,6 +95,7 @@ def variables(bao: OpenBao, aws: AwsDouble, tmp_path: Path) -> dict[str, str]:
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "AKIASHOP",
         "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
+        **azure.environment(),
     }
 
 

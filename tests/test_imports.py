@@ -51,6 +51,12 @@ def test_importing_the_aws_provider_imports_no_sdk() -> None:
     assert not modules & SDKS
 
 
+def test_importing_the_azure_provider_imports_no_sdk() -> None:
+    modules = imported_by("from confguard_azure import AzureKeyVault; AzureKeyVault(vaults={'shop': 'https://127.0.0.1'})")
+    assert "confguard_azure" in modules
+    assert not modules & SDKS
+
+
 def test_loading_a_class_without_bindings_imports_neither_an_sdk_nor_a_provider() -> None:
     modules = imported_by("""
 import os

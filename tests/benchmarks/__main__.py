@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from time import perf_counter
 
+from ._azure import azure
 from ._environment import env_50_fields
 from ._imports import imports
 from ._lazy import lazy_attribute
@@ -16,6 +17,7 @@ def _all() -> Iterator[Measured]:
     yield from env_50_fields()
     yield from lazy_attribute()
     yield from vault()
+    yield from azure()
 
 
 def main() -> int:

@@ -13,15 +13,19 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from azure.keyvault.secrets._shared import http_challenge_cache
 
 from confguard._reference import parse_reference
 from confguard.provider import Deadline, Failure, Found
+from confguard.testing._azure import AzureDouble
 from confguard.testing._openbao import OpenBao
+from confguard_azure import _identity
 from confguard_vault import Token, Vault
 from tests.providers.aws_rig import AwsStore, SsmStore
+from tests.providers.azure_rig import AzureStore
 from tests.providers.vault_rig import VaultStore
 
-_FOREIGN = re.compile(r"(AWS|VAULT|BAO|GOOGLE|AZURE)_|.*_CA_BUNDLE$|SSL_CERT_|.*_proxy$|.*_PROXY$")
+_FOREIGN = re.compile(r"(AWS|VAULT|BAO|GOOGLE|AZURE|IDENTITY|IMDS|MSI)_|.*_CA_BUNDLE$|SSL_CERT_|.*_proxy$|.*_PROXY$")
 
 Results = dict[str, Found | Failure]
 
@@ -40,6 +44,37 @@ def bao() -> Iterator[OpenBao]:
     """A server that all tests share."""
     with OpenBao() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def azure_server() -> Iterator[AzureDouble]:
+    """A double of Azure that all tests share, and `azure` empties."""
+    with AzureDouble() as server:
+        yield server
+
+
+@pytest.fixture
+def azure(azure_server: AzureDouble) -> AzureDouble:
+    """The double of Azure, with the secret ``api-key`` and another client secret than before."""
+    azure_server.reset()
+    _identity._shared.clear()
+    http_challenge_cache.clear()  # which the SDK keeps for the whole process
+    azure_server.put("api-key", "hunter22")
+    return azure_server
+
+
+@pytest.fixture
+def azurekeyvault_store(azure: AzureDouble) -> AzureStore:
+    """Key Vault's double as a store of the conformance tests."""
+    return AzureStore(azure)
+
+
+@pytest.fixture
+def in_azure(azure: AzureDouble, monkeypatch: pytest.MonkeyPatch) -> AzureDouble:
+    """The double in place of Azure for all of this process, which may log in as an application."""
+    for name, value in azure.environment().items():
+        monkeypatch.setenv(name, value)
+    return azure
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pytest
 
 from confguard.testing import ProviderContract
 from tests.providers.aws_rig import AwsStore
+from tests.providers.azure_rig import AzureStore
 from tests.providers.vault_rig import VaultStore
 
 
@@ -33,3 +34,13 @@ class TestAwsParameters(ProviderContract):
     @pytest.fixture
     def store(self, awsssm_store: AwsStore) -> AwsStore:
         return awsssm_store
+
+
+class TestAzureKeyVault(ProviderContract):
+    """A vault of the double. Its values are text."""
+
+    binary = False
+
+    @pytest.fixture
+    def store(self, azurekeyvault_store: AzureStore) -> AzureStore:
+        return azurekeyvault_store
