@@ -43,7 +43,11 @@ class Entry:
 
 
 _VAULT = Entry("confguard_vault", "Vault", "hvac", "vault")
-BUILTIN: Mapping[str, Entry] = {"vault": _VAULT, "openbao": _VAULT}
+BUILTIN: Mapping[str, Entry] = {
+    "gcpsecrets": Entry("confguard_gcp", "GCP", "google.cloud.secretmanager_v1", "gcp"),
+    "openbao": _VAULT,
+    "vault": _VAULT,
+}
 
 
 def find_provider(scheme: str, configured: Sequence[Provider], made: Sequence[Provider] = ()) -> Provider | Failure:
@@ -75,10 +79,17 @@ def claims_on_ours(scheme: str) -> Failure | None:
 
 
 def _of_ours(scheme: str, entry: Entry) -> Provider | Failure:
-    if entry.sdk and find_spec(entry.sdk) is None:
+    if entry.sdk and not _is_installed(entry.sdk):
         return sdk_missing(scheme, entry.sdk)
     made: Provider = getattr(import_module(entry.module), entry.name)()
     return made
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it is a part of
+        return False
 
 
 def _registered(scheme: str) -> Provider | Failure:

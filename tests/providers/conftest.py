@@ -16,6 +16,7 @@ import pytest
 
 from confguard._reference import parse_reference
 from confguard.provider import Deadline, Failure, Found
+from confguard.testing._gcp import SecretManager
 from confguard.testing._openbao import OpenBao
 from confguard_vault import Token, Vault
 from tests.providers.vault_rig import VaultStore
@@ -38,6 +39,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def bao() -> Iterator[OpenBao]:
     """A server that all tests share."""
     with OpenBao() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def secret_manager() -> Iterator[SecretManager]:
+    """A double of Secret Manager, over TLS, that all tests share; they keep apart by their projects."""
+    with SecretManager(tls=True) as server:
         yield server
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from confguard.testing import ProviderContract
+from confguard.testing._gcp import SecretManager
+from tests.providers.gcp_rig import GcpStore
 from tests.providers.vault_rig import VaultStore
 
 
@@ -14,3 +16,11 @@ class TestVault(ProviderContract):
     @pytest.fixture
     def store(self, vault_store: VaultStore) -> VaultStore:
         return vault_store
+
+
+class TestGcp(ProviderContract):
+    """A double of Secret Manager, over TLS, with a token that is signed here."""
+
+    @pytest.fixture
+    def store(self, secret_manager: SecretManager) -> GcpStore:
+        return GcpStore(secret_manager)

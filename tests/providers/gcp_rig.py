@@ -1,0 +1,80 @@
+"""A double of Secret Manager, over TLS, as the store of the conformance tests and of the table of faults."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from google.auth.credentials import AnonymousCredentials, Credentials
+from google.oauth2.service_account import Credentials as ServiceAccount
+
+from confguard.provider import FailureKind, Provider
+from confguard.testing import ContractStore
+from confguard.testing._gcp import SecretManager
+from confguard_gcp import GCP
+
+
+@cache
+def private_key() -> str:
+    """A private key of this run, as a file of credentials has it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def service_account(key: str, **others: str) -> dict[str, Any]:
+    """What the file of a service account's key holds."""
+    return {
+        "type": "service_account",
+        "project_id": "shop",
+        "private_key_id": "1",
+        "private_key": key,
+        "client_email": "shop@shop.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+        **others,
+    }
+
+
+class GcpStore(ContractStore):
+    """Secrets of a project of its own, read with the key of a service account."""
+
+    def __init__(self, server: SecretManager) -> None:
+        self._server = server
+        self._project = f"project-{secrets.token_hex(4)}"
+        key = private_key()
+        self._who: Credentials = ServiceAccount.from_service_account_info(service_account(key))
+        self.port = server.port
+        self.credentials = [key]
+
+    def reference(self, name: str) -> str:
+        return f"gcpsecrets://{self._project}/{name}"
+
+    def provider(self, port: int | None = None) -> Provider:
+        return GCP(endpoint=f"https://127.0.0.1:{port or self._server.port}", ca_cert=self._server.ca_cert, credentials=self._who)
+
+    def put(self, name: str, value: str | bytes) -> None:
+        self._server.put(name, value.encode() if isinstance(value, str) else value, self._project)
+
+    def delete(self, name: str) -> None:
+        self._server.secrets.pop(f"projects/{self._project}/secrets/{name}")
+
+    def deny(self, name: str) -> None:
+        self._server.deny(name, project=self._project)
+
+    def failing(self) -> Mapping[FailureKind, Provider]:
+        return {
+            "unavailable": GCP(endpoint="https://127.0.0.1:9", credentials=AnonymousCredentials()),
+            "unconfigured": GCP(endpoint=self._server.address, credentials=self._who),  # an authority that is not known
+        }
+
+    def requests(self) -> int:
+        return len(self._server.calls)
+
+
+def write_credentials(path: Path, content: Mapping[str, Any]) -> str:
+    """Write a file of credentials, and tell its path."""
+    path.write_text(json.dumps(content))
+    return str(path)
