@@ -6,7 +6,7 @@ No emulator speaks gRPC. The messages are those of the SDK, so what goes over th
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +74,7 @@ class SecretManager:
         secrets: What it has.
         states: Whether the caller may ask for the state of a version, which takes another permission than reading it.
         metadata: What every reply carries.
+        reshape: What becomes of a reply before it is sent.
     """
 
     def __init__(self, *, tls: bool = False, names: Sequence[str] = ("localhost", "127.0.0.1")) -> None:
@@ -86,6 +87,7 @@ class SecretManager:
         self.secrets: dict[str, Secret] = {}
         self.states = True
         self.metadata: Sequence[tuple[str, str]] = ()
+        self.reshape: Callable[[AccessSecretVersionResponse], AccessSecretVersionResponse] = lambda reply: reply
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="secretmanager-"))
@@ -166,9 +168,10 @@ class SecretManager:
         if state != "ENABLED":
             _abort(context, _status(grpc.StatusCode.FAILED_PRECONDITION, f"Secret Version is in {state} state.", ()))
         checksum = google_crc32c.value(payload) if secret.checksum is None else secret.checksum
-        return AccessSecretVersionResponse(
+        reply = AccessSecretVersionResponse(
             name=self._full_name(request.name, number), payload=SecretPayload(data=payload, data_crc32c=checksum)
         )
+        return self.reshape(reply)
 
     def _get(self, request: GetSecretVersionRequest, context: Any) -> SecretVersion:
         secret = self._noted("GetSecretVersion", request.name, context)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from confguard_gcp._names import GLOBAL
 from confguard_gcp._setup import SetupError
 
 ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER"
@@ -63,7 +62,7 @@ def endpoint(explicit: str | None, location: str | None, ca_cert: str | None, va
 
     Args:
         explicit: The endpoint that code gives: a host, with a port or not, or a URL.
-        location: The location; None and ``global`` are that of secrets that are not regional.
+        location: The location; None is that of secrets which are not regional.
         ca_cert: The file of the authorities to trust.
         variables: The environment.
 
@@ -77,7 +76,7 @@ def endpoint(explicit: str | None, location: str | None, ca_cert: str | None, va
     universe = variables.get(UNIVERSE_VARIABLE) or "googleapis.com"
     if not _HOST.fullmatch(universe):
         raise SetupError(f"{UNIVERSE_VARIABLE} is not a domain", "set it to one such as googleapis.com, or take it out")
-    if location is None or location == GLOBAL:
+    if location is None:
         return Endpoint(f"secretmanager.{universe}", ca_cert=ca_cert, setting=UNIVERSE_VARIABLE)
     return Endpoint(f"secretmanager.{location}.rep.{universe}", ca_cert=ca_cert)
 

@@ -13,7 +13,7 @@ from confguard_gcp._endpoint import PROJECT_VARIABLES, Endpoint, endpoint
 from confguard_gcp._failures import Refusal
 from confguard_gcp._faults import fault_at
 from confguard_gcp._identity import ANONYMOUS, Identity, become
-from confguard_gcp._names import Version, check_location, check_project, resource, version_of
+from confguard_gcp._names import GLOBAL, Version, check_location, check_project, resource, version_of
 from confguard_gcp._setup import SCHEME, SetupError
 
 if TYPE_CHECKING:
@@ -50,22 +50,29 @@ def load(refs: Sequence[Reference], options: Options, deadline: Deadline) -> Map
         return results
     import_sdk()
     try:
-        places = {location: _place(options, location) for location in {one.location for one in wanted.values()}}
+        locations = {ref: _location(options, version) for ref, version in wanted.items()}
+        places = {each: endpoint(options.endpoint, each, options.ca_cert, os.environ) for each in set(locations.values())}
         who = _become(places.values(), options, deadline)
         if isinstance(who, Failure):
             return results | dict.fromkeys(wanted, who)
         project = _project(options, who)
     except SetupError as exc:
         return results | dict.fromkeys(wanted, exc.failure())
-    asks = {ref: _ask(ref, version, project, options, places) for ref, version in wanted.items()}
+    asks = {ref: _ask(ref, version, project, locations[ref], places[locations[ref]]) for ref, version in wanted.items()}
     answers = _answers([ask for ask in asks.values() if isinstance(ask, Ask)], who, deadline)
     return results | {ref: answers[ask] if isinstance(ask, Ask) else ask for ref, ask in asks.items()}
 
 
-def _place(options: Options, location: str | None) -> Endpoint:
+def _location(options: Options, version: Version) -> str | None:
+    """The location of a secret; None is that of secrets which are not regional.
+
+    Raises:
+        SetupError: That of the options cannot be one.
+    """
     if options.location is not None:
         check_location(options.location)
-    return endpoint(options.endpoint, location or options.location, options.ca_cert, os.environ)
+    location = version.location or options.location
+    return None if location == GLOBAL else location
 
 
 def _become(places: Iterable[Endpoint], options: Options, deadline: Deadline) -> Identity | Failure:
@@ -89,9 +96,7 @@ def _project(options: Options, who: Identity) -> str | None:
     return project
 
 
-def _ask(
-    ref: Reference, version: Version, default: str | None, options: Options, places: Mapping[str | None, Endpoint]
-) -> Ask | Failure:
+def _ask(ref: Reference, version: Version, default: str | None, location: str | None, place: Endpoint) -> Ask | Failure:
     what, project = f"{SCHEME} {ref.path}", version.project or default
     if project is None:
         return Failure(
@@ -99,8 +104,7 @@ def _ask(
             f"{what}: no project is set",
             f"write {SCHEME}://PROJECT/{version.secret}, or set GOOGLE_CLOUD_PROJECT or GCP(project=…)",
         )
-    name = resource(version, project, version.location or options.location)
-    return Ask(what, places[version.location], project, version.secret, name, version.version)
+    return Ask(what, place, project, version.secret, resource(version, project, location), version.version)
 
 
 def _answers(asks: Sequence[Ask], who: Identity, deadline: Deadline) -> Mapping[Ask, Answer]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from confguard.provider import Deadline, Failure, Found, Reference
 from confguard_gcp._load import Options, load
+from confguard_gcp._loggers import LOGGERS
 from confguard_gcp._setup import SCHEME
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class GCP:
     schemes: ClassVar[frozenset[str]] = frozenset({SCHEME})
     # A location decides which host is asked. As a parameter it is refused in a reference from outside.
     parameters: ClassVar[frozenset[str]] = frozenset({"version", "location"})
-    loggers: ClassVar[tuple[str, ...]] = ("google", "grpc", "requests", "urllib3")
+    loggers: ClassVar[tuple[str, ...]] = LOGGERS
 
     def __init__(
         self,

@@ -2,11 +2,14 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
+from importlib import reload
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.auth.credentials import AnonymousCredentials, Credentials
@@ -72,6 +75,22 @@ class GcpStore(ContractStore):
 
     def requests(self) -> int:
         return len(self._server.calls)
+
+
+@contextmanager
+def metadata_server(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Iterator[None]:
+    """Let google-auth, which reads these variables when it is imported, read them again; and once more afterwards."""
+    from google.auth.compute_engine import _metadata
+
+    with monkeypatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        reload(_metadata)
+        try:
+            yield
+        finally:
+            patch.undo()
+            reload(_metadata)
 
 
 def write_credentials(path: Path, content: Mapping[str, Any]) -> str:
