@@ -83,11 +83,7 @@ class SecretManager:
         self._folder = Path()
         self._server: Any = None
         self.port = 0
-        self.calls: list[Call] = []
-        self.secrets: dict[str, Secret] = {}
-        self.states = True
-        self.metadata: Sequence[tuple[str, str]] = ()
-        self.reshape: Callable[[AccessSecretVersionResponse], AccessSecretVersionResponse] = lambda reply: reply
+        self.clear()
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="secretmanager-"))
@@ -127,6 +123,14 @@ class SecretManager:
         """Serve no more, and cut what is open."""
         self._server.stop(None).wait()
         self._executor.shutdown()
+
+    def clear(self) -> None:
+        """Forget all secrets and calls, and what was told it to do."""
+        self.calls: list[Call] = []
+        self.secrets: dict[str, Secret] = {}
+        self.states = True
+        self.metadata: Sequence[tuple[str, str]] = ()
+        self.reshape: Callable[[AccessSecretVersionResponse], AccessSecretVersionResponse] = lambda reply: reply
 
     def secret(self, name: str, project: str = "shop", location: str | None = None) -> Secret:
         """The secret of a name, made where it is not there."""

@@ -20,14 +20,22 @@ from tests.providers.gcp_rig import private_key, service_account, write_credenti
 FetchOne = Callable[..., Found | Failure]
 Fetch = Callable[..., dict[str, Found | Failure]]
 
+OVERRIDE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER"
+
+
+@pytest.fixture(scope="module")
+def plain() -> Iterator[SecretManager]:
+    with SecretManager() as server:
+        yield server
+
 
 @pytest.fixture
-def server() -> Iterator[SecretManager]:
-    """A double in plain text, with the secret api-key of the project shop."""
-    with SecretManager() as server:
-        server.put("api-key", b"first")
-        server.put("api-key", b"second")
-        yield server
+def server(plain: SecretManager) -> SecretManager:
+    """A double in plain text, with nothing but two versions of the secret api-key of the project shop."""
+    plain.clear()
+    plain.put("api-key", b"first")
+    plain.put("api-key", b"second")
+    return plain
 
 
 def test_the_newest_version_is_read_unless_one_is_named(server: SecretManager, fetch: Fetch) -> None:
@@ -122,7 +130,7 @@ def test_no_project_at_all(server: SecretManager, fetch: Fetch) -> None:
     ],
 )
 def test_regional_secrets(
-    server: SecretManager, fetch_one: FetchOne, provider: dict[str, str], reference: str, name: str
+    server: SecretManager, fetch_one: FetchOne, provider: dict[str, Any], reference: str, name: str
 ) -> None:
     """A location of the reference, else of the provider, stands in the name; ``global`` takes the provider's off."""
     server.put("key", b"here", location="europe-west3")
@@ -139,7 +147,7 @@ def test_regional_secrets(
         ({}, "gcpsecrets://shop/key?location=global", "secretmanager.test.invalid"),
         ({}, "gcpsecrets://shop/key?location=europe-west3", "secretmanager.europe-west3.rep.test.invalid"),
         (
-            {"CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": "https://psc.invalid:8443/"},
+            {OVERRIDE: "https://psc.invalid:8443/"},
             "gcpsecrets://shop/key",
             "psc.invalid:8443",
         ),
@@ -237,7 +245,7 @@ def test_settings_that_cannot_work(
     server: SecretManager,
     fetch_one: FetchOne,
     monkeypatch: pytest.MonkeyPatch,
-    options: dict[str, str],
+    options: dict[str, Any],
     variables: dict[str, str],
     said: tuple[str, str],
 ) -> None:
@@ -397,7 +405,7 @@ def test_who_asks(secret_manager: SecretManager, server: SecretManager, fetch_on
 def test_a_load_from_end_to_end(server: SecretManager, monkeypatch: pytest.MonkeyPatch) -> None:
     """A class that is bound to a secret gets a key of it, with the provider that the table of ours names."""
     server.put("db", b'{"password": "hunter22"}')
-    monkeypatch.setenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER", server.address)
+    monkeypatch.setenv(OVERRIDE, server.address)
 
     class Settings(BaseSettings):
         password: Annotated[SecretStr, From("gcpsecrets://shop/db#/password")]
