@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from confguard.provider import Deadline, Failure, hide
 from confguard_gcp._credentials_file import Source, credentials_file
@@ -120,12 +120,11 @@ def _found(given: "Credentials | None", exchange: Exchange) -> "tuple[Credential
     from google.auth.credentials import with_scopes_if_required
     from google.oauth2.service_account import Credentials as ServiceAccount
 
-    found: Any
-    project: str | None
-    if given is None:
-        found, project = google.auth.default(scopes=[SCOPE], request=as_request(exchange))
-    else:
-        found, project = with_scopes_if_required(given, [SCOPE]), getattr(given, "project_id", None)
+    found, project = given, getattr(given, "project_id", None)
+    if found is None:
+        # Without scopes yet: with them it would ask Resource Manager, which few may, for the project of a workload identity.
+        found, project = google.auth.default(request=as_request(exchange))
+    found = with_scopes_if_required(found, [SCOPE])
     if isinstance(found, ServiceAccount):
         # A token that is signed here costs no request (https://google.aip.dev/auth/4111), as the SDK itself has it.
         found = found.with_always_use_jwt_access(True)
