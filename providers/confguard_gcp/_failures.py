@@ -138,7 +138,7 @@ FAULTS: Mapping[str, Row] = {
     "untrusted": Row(
         "unconfigured",
         "its certificate is not signed by an authority that is trusted here",
-        "set {CA} to the file of the authority",
+        "set {CA} to the file of the authority's certificate",
     ),
     "wrong_host": Row("unconfigured", "its certificate is for another host name", "check {ENDPOINT}: use the certificate's name"),
     "out_of_date": Row("unavailable", "its certificate is out of its time", "renew the certificate, or set this machine's clock"),

@@ -50,27 +50,34 @@ def load(refs: Sequence[Reference], options: Options, deadline: Deadline) -> Map
         return results
     import_sdk()
     try:
+        _check(options)
         locations = {ref: _location(options, version) for ref, version in wanted.items()}
         places = {each: endpoint(options.endpoint, each, options.ca_cert, os.environ) for each in set(locations.values())}
         who = _become(places.values(), options, deadline)
         if isinstance(who, Failure):
             return results | dict.fromkeys(wanted, who)
         project = _project(options, who)
+        asks = {ref: _ask(ref, version, project, locations[ref], places[locations[ref]]) for ref, version in wanted.items()}
+        answers = _answers([ask for ask in asks.values() if isinstance(ask, Ask)], who, deadline)
     except SetupError as exc:
         return results | dict.fromkeys(wanted, exc.failure())
-    asks = {ref: _ask(ref, version, project, locations[ref], places[locations[ref]]) for ref, version in wanted.items()}
-    answers = _answers([ask for ask in asks.values() if isinstance(ask, Ask)], who, deadline)
     return results | {ref: answers[ask] if isinstance(ask, Ask) else ask for ref, ask in asks.items()}
 
 
-def _location(options: Options, version: Version) -> str | None:
-    """The location of a secret; None is that of secrets which are not regional.
+def _check(options: Options) -> None:
+    """Refuse options that cannot work, before anybody is asked anything.
 
     Raises:
-        SetupError: That of the options cannot be one.
+        SetupError: One cannot.
     """
+    if options.project is not None:
+        check_project(options.project)
     if options.location is not None:
         check_location(options.location)
+
+
+def _location(options: Options, version: Version) -> str | None:
+    """The location of a secret; None is that of secrets which are not regional."""
     location = version.location or options.location
     return None if location == GLOBAL else location
 

@@ -101,6 +101,7 @@ def test_a_login_of_gcloud(
 ) -> None:
     """The file of gcloud is found, its refresh token gets a token, and the project that pays is told the store."""
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))  # or google-auth would ask a gcloud of this machine for its project
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "shop")
     login = user(tokens)
     write_credentials(tmp_path / "application_default_credentials.json", login)
