@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from confguard.testing._gcp import SecretManager
 from confguard.testing._openbao import OpenBao
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,8 +55,17 @@ def bao() -> Generator[OpenBao]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def secret_manager() -> Generator[SecretManager]:
+    with SecretManager() as server:
+        for name in ("api-key", "stripe-key"):
+            server.put(name, secrets.token_urlsafe().encode(), project="shop-prod")
+        server.put("smtp", json.dumps({"password": secrets.token_urlsafe()}).encode(), project="shop-prod")
+        yield server
+
+
 @pytest.fixture
-def variables(bao: OpenBao, tmp_path: Path) -> dict[str, str]:
+def variables(bao: OpenBao, secret_manager: SecretManager, tmp_path: Path) -> dict[str, str]:
     """The environment of a reader who has followed the page on installing, and has a store."""
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -64,6 +74,7 @@ def variables(bao: OpenBao, tmp_path: Path) -> dict[str, str]:
         "VAULT_ADDR": bao.address,
         "VAULT_CACERT": str(bao.ca_cert),
         "VAULT_TOKEN": bao.token("shop"),
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": secret_manager.address,
     }
 
 
