@@ -65,7 +65,8 @@ class Client:
         self._channel = _channel(endpoint, headers)
         self._deadline = deadline
         transport = SecretManagerServiceGrpcTransport(channel=self._channel, client_info=ClientInfo(user_agent=USER_AGENT))
-        self._sdk = SecretManagerServiceClient(transport=transport)
+        # The universe chose the endpoint; the SDK would compare it with credentials that it has not got.
+        self._sdk = SecretManagerServiceClient(transport=transport, client_options={"universe_domain": _DOMAIN})
 
     def access(self, name: str) -> Payload | Refusal:
         """The payload of a version."""

@@ -326,7 +326,8 @@ def metadata(double: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A metadata server that the environment announces."""
     double.headers |= HERE
     double.bodies |= {
-        ACCOUNT: json.dumps({"email": "shop@shop.iam.gserviceaccount.com", "scopes": []}).encode(),
+        # Older versions of google-auth ask for the token by the address, newer ones by "default".
+        ACCOUNT: json.dumps({"email": "default", "scopes": []}).encode(),
         f"{ACCOUNT}token": json.dumps({"access_token": secrets.token_urlsafe(), "expires_in": 3600}).encode(),
         "/computeMetadata/v1/project/project-id": b'"shop"',
     }
