@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from confguard.provider import Deadline, Failure, Found
+from confguard.provider import Failure, Found
 from confguard_gcp._client import Client, Payload
 from confguard_gcp._endpoint import Endpoint
 from confguard_gcp._failures import FAULTS, STATES, Refusal, failure, refusal_failure
@@ -39,7 +39,7 @@ class Ask:
         return f"{self.what} at {self.place.address}"
 
 
-def answer(client: Client, ask: Ask, login: Mapping[str, str], deadline: Deadline) -> Found | Failure | Refusal:
+def answer(client: Client, ask: Ask, login: Mapping[str, str]) -> Found | Failure | Refusal:
     """Ask for a version.
 
     Returns:
@@ -47,8 +47,6 @@ def answer(client: Client, ask: Ask, login: Mapping[str, str], deadline: Deadlin
         connection: see `unavailable`.
     """
     reply = client.access(ask.name)
-    if deadline.passed:
-        return deadline.failure(f"{ask}")
     if isinstance(reply, Payload):
         return _found(reply, ask)
     if reply.code == "UNAVAILABLE" and not reply.reason:

@@ -126,11 +126,7 @@ def _date(call: Any) -> str | None:
 def _channel(endpoint: Endpoint, headers: tuple[tuple[str, str], ...]) -> "grpc.Channel":
     import grpc
 
-    options = [
-        ("grpc.primary_user_agent", USER_AGENT),
-        ("grpc.use_local_subchannel_pool", 1),  # a load that comes later must not wait for the backoff of this one
-        ("grpc.enable_retries", 0),
-    ]
+    options: list[tuple[str, object]] = [("grpc.primary_user_agent", USER_AGENT)]
     if endpoint.is_local:
         options.append(("grpc.enable_http_proxy", 0))
     if endpoint.plain:

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from confguard.provider import Deadline, Failure, hide
 from confguard_gcp._credentials_file import Source, credentials_file
@@ -120,8 +120,9 @@ def _found(given: "Credentials | None", exchange: Exchange) -> "tuple[Credential
     from google.auth.credentials import with_scopes_if_required
     from google.oauth2.service_account import Credentials as ServiceAccount
 
-    found, project = given, getattr(given, "project_id", None)
-    if found is None:
+    found: Any = given
+    project: str | None = getattr(given, "project_id", None)
+    if given is None:
         # Without scopes yet: with them it would ask Resource Manager, which few may, for the project of a workload identity.
         found, project = google.auth.default(request=as_request(exchange))
     found = with_scopes_if_required(found, [SCOPE])
@@ -134,7 +135,7 @@ def _found(given: "Credentials | None", exchange: Exchange) -> "tuple[Credential
 def _failure(source: Source, exchange: Exchange, deadline: Deadline) -> Failure:
     """Why there is no token, by how the last request went."""
     trace = exchange.trace
-    words = {**words_of(source), "HOST": trace.host, "STATUS": f"{trace.status}", **_WORDS}
+    words = {**words_of(source), **_WORDS, "HOST": trace.host, "STATUS": f"{trace.status}"}
     if source is _METADATA and not exchange.found and not _has_metadata_server(trace):
         return failure(NOBODY, SCHEME, words)
     if deadline.passed:

@@ -121,7 +121,7 @@ def _answers(asks: Sequence[Ask], who: Identity, deadline: Deadline) -> Mapping[
         clients = {
             place: opened.enter_context(closing(Client(place, who.headers, deadline))) for place in {ask.place for ask in asks}
         }
-        answers = fan_out(lambda ask: answer(clients[ask.place], ask, login, deadline), asks, deadline=deadline)
+        answers = fan_out(lambda ask: answer(clients[ask.place], ask, login), asks, deadline=deadline)
     unanswered = {ask: reply for ask, reply in answers.items() if isinstance(reply, Refusal)}
     faults = fan_out(lambda place: fault_at(place, deadline), {ask.place for ask in unanswered}, deadline=deadline)
     told = {ask: _told(ask, refusal, faults[ask.place], login, deadline) for ask, refusal in unanswered.items()}

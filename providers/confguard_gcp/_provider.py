@@ -62,5 +62,8 @@ class GCP:
         return load(refs, self._options, deadline)
 
     def requests(self, refs: Sequence[Reference]) -> int:
-        """At most how many requests a fetch of these makes: one for a token, and one for each version."""
+        """At most how many requests a fetch of these makes: one for each version, and one for a token.
+
+        What a machine's own metadata server is asked counts as that one.
+        """
         return 1 + len({(ref.path, ref.params) for ref in refs})
