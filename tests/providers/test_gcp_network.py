@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import grpc
 import pytest
 import trustme
 from google.auth.credentials import AnonymousCredentials
@@ -325,6 +326,32 @@ def test_no_proxy_is_used_for_this_machine(
 ) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     assert fetch_one(through(server.port), REFERENCE) == Found("value", "1")
+
+
+@pytest.mark.parametrize("mode", ["pass", "reset"])
+def test_the_channel_is_closed_after_a_load(
+    server: SecretManager,
+    fetch: Fetch,
+    through: Callable[..., GCP],
+    monkeypatch: pytest.MonkeyPatch,
+    leaves_nothing: Callable[[], None],
+    mode: Mode,
+) -> None:
+    """Even where something still holds it, as a traceback may: a fork with an open channel is not safe."""
+    held: list[Any] = []
+    make = grpc.secure_channel
+
+    def holding(*args: Any) -> Any:
+        held.append(make(*args))
+        return held[-1]
+
+    monkeypatch.setattr(grpc, "secure_channel", holding)
+    with FaultProxy(server.port, mode) as proxy:
+        fetch(through(proxy.port), REFERENCE, "gcpsecrets://shop/never")
+    leaves_nothing()
+    assert len(held) == 1
+    with pytest.raises(ValueError, match="closed channel"):
+        held[0].unary_unary("/any/call")(b"")
 
 
 FORK = """
