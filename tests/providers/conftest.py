@@ -19,6 +19,7 @@ from confguard.provider import Deadline, Failure, Found, Provider
 from confguard.testing._gcp import SecretManager
 from confguard.testing._openbao import OpenBao
 from confguard_vault import Token, Vault
+from tests.providers.gcp_rig import GcpStore
 from tests.providers.vault_rig import VaultStore
 
 _FOREIGN = re.compile(
@@ -47,8 +48,14 @@ def bao() -> Iterator[OpenBao]:
 @pytest.fixture(scope="session")
 def secret_manager() -> Iterator[SecretManager]:
     """A double of Secret Manager, over TLS, that all tests share; they keep apart by their projects."""
-    with SecretManager(tls=True) as server:
+    with SecretManager(tls=True, names=["127.0.0.1"]) as server:
         yield server
+
+
+@pytest.fixture
+def gcpsecrets_store(secret_manager: SecretManager) -> GcpStore:
+    """The double of Secret Manager for the conformance tests and the table of faults."""
+    return GcpStore(secret_manager)
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ FAULTS = (
 SECONDS = 2.0
 """The deadline of a fetch in these tests."""
 
-SCHEMES = ("vault",)
+SCHEMES = ("vault", "gcpsecrets")
 
 
 def page() -> str:

@@ -16,9 +16,9 @@ from google.auth.credentials import AnonymousCredentials, Credentials
 from google.oauth2.service_account import Credentials as ServiceAccount
 
 from confguard.provider import FailureKind, Provider
-from confguard.testing import ContractStore
 from confguard.testing._gcp import SecretManager
 from confguard_gcp import GCP
+from tests.providers.faults import FaultyStore
 
 
 @cache
@@ -41,7 +41,7 @@ def service_account(key: str, **others: str) -> dict[str, Any]:
     }
 
 
-class GcpStore(ContractStore):
+class GcpStore(FaultyStore):
     """Secrets of a project of its own, read with the key of a service account."""
 
     def __init__(self, server: SecretManager) -> None:
@@ -71,6 +71,15 @@ class GcpStore(ContractStore):
         return {
             "unavailable": GCP(endpoint="https://127.0.0.1:9", credentials=AnonymousCredentials()),
             "unconfigured": GCP(endpoint=self._server.address, credentials=self._who),  # an authority that is not known
+        }
+
+    def misplaced(self) -> Mapping[str, Provider]:
+        return {
+            "unresolved": GCP(endpoint="https://store.invalid", credentials=self._who),
+            "wrong name": GCP(
+                endpoint=f"https://localhost:{self._server.port}", ca_cert=self._server.ca_cert, credentials=self._who
+            ),
+            "unknown authority": GCP(endpoint=self._server.address, credentials=self._who),
         }
 
     def requests(self) -> int:

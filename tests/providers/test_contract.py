@@ -3,7 +3,6 @@
 import pytest
 
 from confguard.testing import ProviderContract
-from confguard.testing._gcp import SecretManager
 from tests.providers.gcp_rig import GcpStore
 from tests.providers.vault_rig import VaultStore
 
@@ -22,5 +21,5 @@ class TestGcp(ProviderContract):
     """A double of Secret Manager, over TLS, with a token that is signed here."""
 
     @pytest.fixture
-    def store(self, secret_manager: SecretManager) -> GcpStore:
-        return GcpStore(secret_manager)
+    def store(self, gcpsecrets_store: GcpStore) -> GcpStore:
+        return gcpsecrets_store
