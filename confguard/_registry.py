@@ -47,7 +47,8 @@ _VAULT = Entry("confguard_vault", "Vault", "hvac", "vault")
 BUILTIN: Mapping[str, Entry] = {
     "awssecrets": _AWS,
     "awsssm": _AWS,
-    "azurekeyvault": Entry("confguard_azure", "AzureKeyVault", "azure", "azure"),
+    "azurekeyvault": Entry("confguard_azure", "AzureKeyVault", "azure.keyvault.secrets", "azure"),
+    "gcpsecrets": Entry("confguard_gcp", "GCP", "google.cloud.secretmanager_v1", "gcp"),
     "openbao": _VAULT,
     "vault": _VAULT,
 }
@@ -82,10 +83,17 @@ def claims_on_ours(scheme: str) -> Failure | None:
 
 
 def _of_ours(scheme: str, entry: Entry) -> Provider | Failure:
-    if entry.sdk and find_spec(entry.sdk) is None:
+    if entry.sdk and not _is_installed(entry.sdk):
         return sdk_missing(scheme, entry.sdk)
     made: Provider = getattr(import_module(entry.module), entry.name)()
     return made
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it is a part of
+        return False
 
 
 def _registered(scheme: str) -> Provider | Failure:

@@ -20,6 +20,7 @@ import pytest
 
 from confguard.testing._aws import AwsDouble
 from confguard.testing._azure import AzureDouble
+from confguard.testing._gcp import SecretManager
 from confguard.testing._openbao import OpenBao
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,8 +82,17 @@ def azure() -> Generator[AzureDouble]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def secret_manager() -> Generator[SecretManager]:
+    with SecretManager() as server:
+        for name in ("api-key", "stripe-key"):
+            server.put(name, secrets.token_urlsafe().encode(), project="shop-prod")
+        server.put("smtp", json.dumps({"password": secrets.token_urlsafe()}).encode(), project="shop-prod")
+        yield server
+
+
 @pytest.fixture
-def variables(bao: OpenBao, aws: AwsDouble, azure: AzureDouble, tmp_path: Path) -> dict[str, str]:
+def variables(bao: OpenBao, aws: AwsDouble, azure: AzureDouble, secret_manager: SecretManager, tmp_path: Path) -> dict[str, str]:
     """The environment of a reader who has followed the page on installing, and has a store."""
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -96,6 +106,7 @@ def variables(bao: OpenBao, aws: AwsDouble, azure: AzureDouble, tmp_path: Path) 
         "AWS_ACCESS_KEY_ID": "AKIASHOP",
         "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
         **azure.environment(),
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": secret_manager.address,
     }
 
 

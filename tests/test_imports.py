@@ -57,6 +57,12 @@ def test_importing_the_azure_provider_imports_no_sdk() -> None:
     assert not modules & SDKS
 
 
+def test_importing_the_provider_of_google_cloud_imports_no_sdk() -> None:
+    modules = imported_by("from confguard_gcp import GCP; GCP(endpoint='https://127.0.0.1', project='shop')")
+    assert "confguard_gcp" in modules
+    assert not modules & SDKS
+
+
 def test_loading_a_class_without_bindings_imports_neither_an_sdk_nor_a_provider() -> None:
     modules = imported_by("""
 import os

@@ -16,16 +16,21 @@ import pytest
 from azure.keyvault.secrets._shared import http_challenge_cache
 
 from confguard._reference import parse_reference
-from confguard.provider import Deadline, Failure, Found
+from confguard.provider import Deadline, Failure, Found, Provider
 from confguard.testing._azure import AzureDouble
+from confguard.testing._gcp import SecretManager
 from confguard.testing._openbao import OpenBao
 from confguard_azure import _identity
 from confguard_vault import Token, Vault
 from tests.providers.aws_rig import AwsStore, SsmStore
 from tests.providers.azure_rig import AzureStore
+from tests.providers.gcp_rig import GcpStore
 from tests.providers.vault_rig import VaultStore
 
-_FOREIGN = re.compile(r"(AWS|VAULT|BAO|GOOGLE|AZURE|IDENTITY|IMDS|MSI)_|.*_CA_BUNDLE$|SSL_CERT_|.*_proxy$|.*_PROXY$")
+_FOREIGN = re.compile(
+    r"(AWS|VAULT|BAO|GOOGLE|GCLOUD|GCE|CLOUDSDK|AZURE|IDENTITY|IMDS|MSI)_|NO_GCE_CHECK$"
+    r"|.*_CA_BUNDLE$|SSL_CERT_|.*_proxy$|.*_PROXY$"
+)
 
 Results = dict[str, Found | Failure]
 
@@ -53,6 +58,13 @@ def azure_server() -> Iterator[AzureDouble]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def secret_manager() -> Iterator[SecretManager]:
+    """A double of Secret Manager, over TLS, that all tests share; they keep apart by their projects."""
+    with SecretManager(tls=True, names=["127.0.0.1"]) as server:
+        yield server
+
+
 @pytest.fixture
 def azure(azure_server: AzureDouble) -> AzureDouble:
     """The double of Azure, with the secret ``api-key`` and another client secret than before."""
@@ -75,6 +87,12 @@ def in_azure(azure: AzureDouble, monkeypatch: pytest.MonkeyPatch) -> AzureDouble
     for name, value in azure.environment().items():
         monkeypatch.setenv(name, value)
     return azure
+
+
+@pytest.fixture
+def gcpsecrets_store(secret_manager: SecretManager) -> GcpStore:
+    """The double of Secret Manager for the conformance tests and the table of faults."""
+    return GcpStore(secret_manager)
 
 
 @pytest.fixture
@@ -122,7 +140,7 @@ def root(bao: OpenBao) -> Iterator[Vault]:
     vault.close()
 
 
-def run(provider: Vault, *references: str, seconds: float = 10.0) -> Results:
+def run(provider: Provider, *references: str, seconds: float = 10.0) -> Results:
     """Fetch as the core does: one deadline, which cuts when it has passed, then close."""
     refs = [parse_reference(text) for text in references]
     deadline = Deadline(seconds)
@@ -131,7 +149,8 @@ def run(provider: Vault, *references: str, seconds: float = 10.0) -> Results:
     finally:
         if deadline.passed:
             deadline.cut()
-        provider.close()
+        if callable(close := getattr(provider, "close", None)):
+            close()
         deadline.close()
     assert results.keys() == set(refs)
     return {text: results[ref] for text, ref in zip(references, refs, strict=True)}

@@ -69,7 +69,7 @@ FAULTS = (
 SECONDS = 2.0
 """The deadline of a fetch in these tests."""
 
-SCHEMES = ("vault", "awssecrets", "awsssm", "azurekeyvault")
+SCHEMES = ("vault", "awssecrets", "awsssm", "gcpsecrets", "azurekeyvault")
 
 
 def page() -> str:

@@ -5,6 +5,7 @@ import pytest
 from confguard.testing import ProviderContract
 from tests.providers.aws_rig import AwsStore
 from tests.providers.azure_rig import AzureStore
+from tests.providers.gcp_rig import GcpStore
 from tests.providers.vault_rig import VaultStore
 
 
@@ -44,3 +45,11 @@ class TestAzureKeyVault(ProviderContract):
     @pytest.fixture
     def store(self, azurekeyvault_store: AzureStore) -> AzureStore:
         return azurekeyvault_store
+
+
+class TestGcp(ProviderContract):
+    """A double of Secret Manager, over TLS, with a token that is signed here."""
+
+    @pytest.fixture
+    def store(self, gcpsecrets_store: GcpStore) -> GcpStore:
+        return gcpsecrets_store

@@ -1,0 +1,159 @@
+"""Calls to Secret Manager over one channel of gRPC. The only room that knows the SDK's client; it imports it when entered."""
+
+import ssl
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from confguard.provider import USER_AGENT, Deadline
+from confguard_gcp._endpoint import Endpoint
+from confguard_gcp._failures import LONGEST_WAIT, Refusal, safe_request_id
+from confguard_gcp._setup import SetupError
+
+if TYPE_CHECKING:
+    import grpc
+    from google.api_core.exceptions import GoogleAPICallError
+
+_DOMAIN = "googleapis.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What the store gave.
+
+    Attributes:
+        name: The name of the version, as the store has it.
+        data: The bytes; None where the reply has no payload.
+        checksum: Their CRC32C, as the store tells it; None where it does not.
+    """
+
+    name: str
+    data: bytes | None = field(repr=False)
+    checksum: int | None
+
+
+def import_sdk() -> None:
+    """Import the SDK, which takes most of a second.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    for module in ("google.cloud.secretmanager_v1", "google_crc32c"):
+        import_module(module)
+
+
+class Client:
+    """Calls to one endpoint under one deadline, all over one channel."""
+
+    def __init__(self, endpoint: Endpoint, headers: tuple[tuple[str, str], ...], deadline: Deadline) -> None:
+        """Make ready; nothing is sent yet.
+
+        Args:
+            endpoint: Where to ask. One of plain text gets no headers.
+            headers: What each call carries, such as the token.
+            deadline: Ends every call.
+
+        Raises:
+            ImportError: The SDK is not installed.
+            SetupError: The file of authorities cannot be read.
+        """
+        from google.api_core.gapic_v1.client_info import ClientInfo
+        from google.cloud.secretmanager_v1.services.secret_manager_service import SecretManagerServiceClient
+        from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
+
+        self._channel = _channel(endpoint, headers)
+        self._deadline = deadline
+        transport = SecretManagerServiceGrpcTransport(channel=self._channel, client_info=ClientInfo(user_agent=USER_AGENT))
+        # The universe chose the endpoint; the SDK would compare it with credentials that it has not got.
+        self._sdk = SecretManagerServiceClient(transport=transport, client_options={"universe_domain": _DOMAIN})
+
+    def access(self, name: str) -> Payload | Refusal:
+        """The payload of a version."""
+        reply = self._call(self._sdk.access_secret_version, name)
+        if isinstance(reply, Refusal):
+            return reply
+        payload = reply.payload if "payload" in reply else None
+        checksum = payload.data_crc32c if payload is not None and "data_crc32c" in payload else None
+        return Payload(reply.name, None if payload is None else payload.data, checksum)
+
+    def state(self, name: str) -> str | Refusal:
+        """The name of the state of a version: ``DISABLED``."""
+        reply = self._call(self._sdk.get_secret_version, name)
+        return reply if isinstance(reply, Refusal) else reply.state.name
+
+    def close(self) -> None:
+        """Close the channel, so that none is left open in a process that forks. Calls that are under way end."""
+        self._channel.close()
+
+    def _call(self, method: Any, name: str) -> Any:
+        """The reply, or what is kept of a refusal. The exception ends here: its frames hold the request's metadata.
+
+        Never tried again: the SDK's own way would go on for a minute, and a supervisor can start the service again.
+        """
+        from google.api_core.exceptions import GoogleAPICallError
+
+        try:
+            return method(name=name, retry=None, timeout=max(self._deadline.remaining(), 0.001))
+        except GoogleAPICallError as exc:
+            return _refusal(exc)
+
+
+def _refusal(exc: "GoogleAPICallError") -> Refusal:
+    """What a call's exception says in codes and numbers."""
+    from google.rpc.error_details_pb2 import ErrorInfo, RequestInfo, RetryInfo
+
+    reason, request_id, retry_after = "", None, None
+    for detail in exc.details:
+        if isinstance(detail, ErrorInfo) and detail.domain == _DOMAIN:
+            reason = detail.reason
+        elif isinstance(detail, RequestInfo):
+            request_id = safe_request_id(detail.request_id)
+        elif isinstance(detail, RetryInfo):
+            retry_after = min(max(detail.retry_delay.ToTimedelta().total_seconds(), 0.0), LONGEST_WAIT)
+    code = exc.grpc_status_code.name if exc.grpc_status_code is not None else "UNKNOWN"
+    return Refusal(code, reason, retry_after, request_id, _date(exc.response))
+
+
+def _date(call: Any) -> str | None:
+    """The date of an answer: Google's servers send it, as over HTTP."""
+    if call is None:
+        return None
+    metadata = [*(call.initial_metadata() or ()), *(call.trailing_metadata() or ())]
+    return next((value for name, value in metadata if name == "date" and isinstance(value, str)), None)
+
+
+def _channel(endpoint: Endpoint, headers: tuple[tuple[str, str], ...]) -> "grpc.Channel":
+    import grpc
+
+    options: list[tuple[str, object]] = [("grpc.primary_user_agent", USER_AGENT)]
+    if endpoint.is_local:
+        options.append(("grpc.enable_http_proxy", 0))
+    if endpoint.plain:
+        return grpc.insecure_channel(endpoint.target, options)
+    authority = _authority(endpoint.ca_cert) if endpoint.ca_cert else None
+    credentials = grpc.ssl_channel_credentials(root_certificates=authority)
+    if headers:
+        # Below the interceptors, of which the SDK has one that logs what it sees.
+        calls = grpc.metadata_call_credentials(_plugin(headers))
+        credentials = grpc.composite_channel_credentials(credentials, calls)
+    return grpc.secure_channel(endpoint.target, credentials, options)
+
+
+def _plugin(headers: tuple[tuple[str, str], ...]) -> "grpc.AuthMetadataPlugin":
+    import grpc
+
+    class Plugin(grpc.AuthMetadataPlugin):  # type: ignore[misc] # gRPC has no types
+        def __call__(self, context: object, callback: Any) -> None:
+            callback(headers, None)
+
+    return Plugin()
+
+
+def _authority(path: str) -> bytes:
+    try:
+        ssl.create_default_context(cafile=path)  # which finds out whether it is PEM; gRPC would not say
+        return Path(path).read_bytes()
+    except OSError:
+        pass
+    raise SetupError("the certificates of GCP(ca_cert=…) cannot be read", "name a PEM file that this user may read")
