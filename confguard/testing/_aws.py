@@ -9,48 +9,19 @@ import json
 import ssl
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from time import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
 from zlib import crc32
+
+from confguard.testing._aws_http import Answer, Call, Server
+
+__all__ = ["ACCOUNT", "Answer", "AwsDouble", "Call", "error"]
 
 ACCOUNT = "123456789012"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request: the operation or the path, what was sent with it, and its headers, names in lower case."""
-
-    operation: str
-    body: Mapping[str, Any] = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-
-    @property
-    def access_key(self) -> str:
-        """Whose signature it carries."""
-        return self.headers.get("authorization", "").partition("Credential=")[2].partition("/")[0]
-
-    @property
-    def region(self) -> str:
-        """The region that it was signed for."""
-        return self.headers.get("authorization", "////").split("/")[2]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is sent back."""
-
-    status: int
-    body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-class NoError(Exception):
+class AwsError(Exception):
     """An error of AWS, by its code."""
 
     def __init__(self, code: str) -> None:
@@ -88,7 +59,7 @@ class AwsDouble:
         self.token = uuid.uuid4().hex
         self._secrets: dict[str, list[tuple[str, str | bytes]]] = {}
         self._parameters: dict[str, tuple[str, list[str]]] = {}
-        self._server = _Server(self, tls)
+        self._server = Server(self, tls)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, name="aws-double")
 
@@ -145,7 +116,7 @@ class AwsDouble:
                 return self._agent(call)
             handler = getattr(self, f"_{call.operation}", None)
             return Answer(200, json.dumps(handler(call)).encode()) if handler else error("UnknownOperationException")
-        except NoError as exc:
+        except AwsError as exc:
             return error(exc.code)
 
     def _agent(self, call: Call) -> Answer:
@@ -160,14 +131,14 @@ class AwsDouble:
     def _BatchGetSecretValue(self, call: Call) -> Mapping[str, Any]:  # noqa: N802
         ids = call.body["SecretIdList"]
         if len(ids) > 20 or len({self._name(one) for one in ids}) < len(ids):
-            raise NoError("InvalidParameterException")
+            raise AwsError("InvalidParameterException")
         begin = int(call.body.get("NextToken", 0))
         end = begin + (self.page or len(ids))
         values, errors = [], []
         for one in ids[begin:end]:
             try:
                 values.append(self._secret(call, {"SecretId": one}))
-            except NoError as exc:
+            except AwsError as exc:
                 errors.append({"SecretId": one, "ErrorCode": exc.code, "Message": "what the store wrote"})
         more = {"NextToken": str(end)} if end < len(ids) else {}
         return {"SecretValues": values, "Errors": errors, **more}
@@ -181,7 +152,7 @@ class AwsDouble:
         if "VersionId" in wanted:
             place = ids.index(wanted["VersionId"]) - len(ids) if wanted["VersionId"] in ids else 0
         if not place or len(versions) < -place:
-            raise NoError("ResourceNotFoundException")
+            raise AwsError("ResourceNotFoundException")
         version, value = versions[place]
         payload = {"SecretString": value} if isinstance(value, str) else {"SecretBinary": base64.b64encode(value).decode()}
         return {"ARN": self.arn(name, call.region or "eu-west-1"), "Name": name, "VersionId": version, **payload}
@@ -196,12 +167,12 @@ class AwsDouble:
     def _GetParameters(self, call: Call) -> Mapping[str, Any]:  # noqa: N802
         names = call.body["Names"]
         if len(names) > 10 or len({name.partition(":")[0] for name in names}) < len(names):
-            raise NoError("ValidationException")
+            raise AwsError("ValidationException")
         found, invalid = [], []
         for asked in names:
             name, _, version = asked.partition(":")
             if name in self.errors:
-                raise NoError(self.errors[name])
+                raise AwsError(self.errors[name])
             if name in self._parameters and (not version or int(version) <= len(self._parameters[name][1])):
                 found.append(self._parameter(name, version))
             else:
@@ -211,7 +182,7 @@ class AwsDouble:
     def _GetParametersByPath(self, call: Call) -> Mapping[str, Any]:  # noqa: N802
         path = call.body["Path"].rstrip("/") + "/"
         if path.rstrip("/") in self.errors:
-            raise NoError(self.errors[path.rstrip("/")])
+            raise AwsError(self.errors[path.rstrip("/")])
         names = sorted(name for name in self._parameters if name.startswith(path))
         begin = int(call.body.get("NextToken", 0))
         end = begin + call.body["MaxResults"]
@@ -226,85 +197,7 @@ class AwsDouble:
 
     def _found(self, store: Mapping[str, list[tuple[str, str | bytes]]], name: str) -> list[tuple[str, str | bytes]]:
         if name in self.errors:
-            raise NoError(self.errors[name])
+            raise AwsError(self.errors[name])
         if name not in store:
-            raise NoError("ResourceNotFoundException")
+            raise AwsError("ResourceNotFoundException")
         return store[name]
-
-
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128
-    block_on_close = True
-    daemon_threads = False
-
-    def __init__(self, double: AwsDouble, tls: ssl.SSLContext | None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.double = double
-        self._open: set[Any] = set()
-        self._tls = tls
-
-    def get_request(self) -> Any:
-        """Accept, and remember the connection: those that are kept alive have to be ended."""
-        sock, address = super().get_request()
-        if self._tls is not None:
-            sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        self._open.add(sock)
-        return sock, address
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def end_connections(self) -> None:
-        for sock in list(self._open):
-            try:
-                sock.shutdown(2)
-            except OSError:
-                continue  # the peer was first
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: clients go away in the middle, which is what they are tested for."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = -1  # one write an answer
-
-    @property
-    def _double(self) -> AwsDouble:
-        assert isinstance(self.server, _Server)  # noqa: S101 - that is who makes handlers
-        return self.server.double
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        self._answer(operation, json.loads(body) if body[:1] == b"{" else {})
-
-    def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        self._answer(url.path, {name: values[0] for name, values in parse_qs(url.query).items()})
-
-    def _answer(self, operation: str, body: Mapping[str, Any]) -> None:
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self._double.answer(Call(operation, body, headers))
-        self.send_response(answer.status)
-        for name, value in _with_defaults(answer):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        return formatdate((timestamp or time()) + self._double.clock, usegmt=True)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named by http.server
-        """Nothing."""
-
-
-def _with_defaults(answer: Answer) -> Iterator[tuple[str, str]]:
-    defaults = {
-        "content-type": "application/x-amz-json-1.1",
-        "content-length": str(len(answer.body)),
-        "x-amzn-requestid": str(uuid.uuid4()),
-    }
-    yield from {**defaults, **answer.headers}.items()

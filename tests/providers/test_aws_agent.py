@@ -98,7 +98,7 @@ def test_a_token_that_is_no_good(
         (Answer(200, b"<html>"), "malformed"),
         (Answer(200, b"[]"), "malformed"),
         (Answer(200, json.dumps({"Name": "other", "SecretString": "x"}).encode()), "malformed"),
-        (Answer(200, b'{"Name": "a", "SecretBinary": "AAA%"}'), "malformed"),
+        (Answer(200, b'{"Name": "a", "SecretBinary": "AAAA%"}'), "malformed"),
         (Answer(302, b"", {"location": "http://elsewhere.test/"}), "unconfigured"),
     ],
 )

@@ -145,7 +145,7 @@ def test_an_id_that_the_answer_does_not_speak_of_is_malformed(double: AwsDouble,
         (b"[]", "the answer is not that of AWS"),
         (b'{"Name": "a"}', "the answer holds neither a text nor bytes"),
         (b'{"Name": "a", "SecretString": null}', "the answer holds neither a text nor bytes"),
-        (b'{"Name": "a", "SecretBinary": "AAA%"}', "the answer holds neither a text nor bytes"),
+        (b'{"Name": "a", "SecretBinary": "AAAA%"}', "the answer holds neither a text nor bytes"),
         (b'{"Name": "a", "SecretString": "\xff"}', "the answer is no text"),
     ],
 )
