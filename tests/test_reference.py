@@ -176,6 +176,15 @@ def test_literal_braces_are_written_twice() -> None:
     assert parse_template("vault://secret/{{a}}").fill({}).path == "secret/{a}"
 
 
+@pytest.mark.parametrize(
+    "text", ["vault://{app?version=3}", "vault://x/{app#/key}", "vault://x?version={app}", "vault://x#/{app}"]
+)
+def test_a_name_that_does_not_stand_in_the_path_is_refused(text: str) -> None:
+    """Neither elsewhere nor around the end of the path, where it would be split in two and lost."""
+    with pytest.raises(InvalidReferenceError, match="can only stand in the path"):
+        parse_template(text)
+
+
 @pytest.mark.parametrize("text", ["vault://{a", "vault://a}", "vault://{{a}"])
 def test_a_single_brace_is_refused(text: str) -> None:
     """A brace that stands alone is not taken for a literal one."""
