@@ -148,9 +148,11 @@ def parse_template(text: str) -> Template:
     scheme, separator, behind = raw.partition("://")
     path, _, _ = behind.partition("#")[0].partition("?")
     elsewhere = scheme + behind[len(path) :] if separator else raw
-    if _NAME.search(elsewhere):
+    split = _NAME.split(path)
+    # A pair of braces may stand around the end of the path as well: {name?version=3}.
+    if _NAME.search(elsewhere) or any("{" in piece or "}" in piece for piece in split[::2]):
         raise InvalidReferenceError("a field's {name} can only stand in the path; a literal brace is written twice")
-    pieces = tuple(piece if at % 2 else _decode(piece) for at, piece in enumerate(_NAME.split(path)))
+    pieces = tuple(piece if at % 2 else _decode(piece) for at, piece in enumerate(split))
     if not all(_FIELD.match(name) for name in pieces[1::2]):
         raise InvalidReferenceError("what stands in braces must be the name of a field; a literal brace is written twice")
     return Template(text, pieces, parse_reference(_NAME.sub("x", raw)))

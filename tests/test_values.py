@@ -26,6 +26,7 @@ trees = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dic
         ('{"a": {"b": [1, {"c": "x"}]}}', "/a/b/1/c", "x"),
         ('{"a/b": "x"}', "/a~1b", "x"),
         ('{"a~b": "x"}', "/a~0b", "x"),
+        ('{"~1": "x", "/": "y"}', "/~01", "x"),
         ('{"": "x"}', "/", "x"),
         ('{"a": 5432}', "/a", "5432"),
         ('{"a": true}', "/a", "true"),
