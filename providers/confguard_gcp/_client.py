@@ -1,10 +1,11 @@
 """Calls to Secret Manager over one channel of gRPC. The only room that knows the SDK's client; it imports it when entered."""
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confguard.provider import USER_AGENT, Deadline
 from confguard_gcp._endpoint import Endpoint
@@ -62,9 +63,10 @@ class Client:
         from google.cloud.secretmanager_v1.services.secret_manager_service import SecretManagerServiceClient
         from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
-        self._channel = _channel(endpoint, headers)
+        self._channel = _channel(endpoint)
         self._deadline = deadline
-        transport = SecretManagerServiceGrpcTransport(channel=self._channel, client_info=ClientInfo(user_agent=USER_AGENT))
+        channel = _with_headers(self._channel, headers) if headers and not endpoint.plain else self._channel
+        transport = SecretManagerServiceGrpcTransport(channel=channel, client_info=ClientInfo(user_agent=USER_AGENT))
         # The universe chose the endpoint; the SDK would compare it with credentials that it has not got.
         self._sdk = SecretManagerServiceClient(transport=transport, client_options={"universe_domain": _DOMAIN})
 
@@ -123,7 +125,7 @@ def _date(call: Any) -> str | None:
     return next((value for name, value in metadata if name == "date" and isinstance(value, str)), None)
 
 
-def _channel(endpoint: Endpoint, headers: tuple[tuple[str, str], ...]) -> "grpc.Channel":
+def _channel(endpoint: Endpoint) -> "grpc.Channel":
     import grpc
 
     options: list[tuple[str, object]] = [("grpc.primary_user_agent", USER_AGENT)]
@@ -132,22 +134,36 @@ def _channel(endpoint: Endpoint, headers: tuple[tuple[str, str], ...]) -> "grpc.
     if endpoint.plain:
         return grpc.insecure_channel(endpoint.target, options)
     authority = _authority(endpoint.ca_cert) if endpoint.ca_cert else None
-    credentials = grpc.ssl_channel_credentials(root_certificates=authority)
-    if headers:
-        # Below the interceptors, of which the SDK has one that logs what it sees.
-        calls = grpc.metadata_call_credentials(_plugin(headers))
-        credentials = grpc.composite_channel_credentials(credentials, calls)
-    return grpc.secure_channel(endpoint.target, credentials, options)
+    return grpc.secure_channel(endpoint.target, grpc.ssl_channel_credentials(root_certificates=authority), options)
 
 
-def _plugin(headers: tuple[tuple[str, str], ...]) -> "grpc.AuthMetadataPlugin":
+class _Details(NamedTuple):
+    """What gRPC wants to know of a call."""
+
+    method: str
+    timeout: float | None
+    metadata: Sequence[tuple[str, str]]
+    credentials: Any
+    wait_for_ready: bool | None
+    compression: Any
+
+
+def _with_headers(channel: "grpc.Channel", headers: Sequence[tuple[str, str]]) -> "grpc.Channel":
+    """A channel whose calls carry headers.
+
+    They are put in below the SDK's own interceptor, which logs what it sees. As call credentials gRPC would ask for them in a
+    thread of its own for each call.
+    """
     import grpc
 
-    class Plugin(grpc.AuthMetadataPlugin):  # type: ignore[misc] # gRPC has no types
-        def __call__(self, context: object, callback: Any) -> None:
-            callback(headers, None)
+    class Interceptor(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc] # gRPC has no types
+        def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+            details = client_call_details
+            metadata = [*(details.metadata or ()), *headers]
+            rest = (details.credentials, details.wait_for_ready, details.compression)
+            return continuation(_Details(details.method, details.timeout, metadata, *rest), request)
 
-    return Plugin()
+    return grpc.intercept_channel(channel, Interceptor())
 
 
 def _authority(path: str) -> bytes:
