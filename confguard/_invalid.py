@@ -29,15 +29,15 @@ _QUOTES_NOTHING = frozenset(
     """.split()  # noqa: SIM905 - a list of words is easier to read so
 )
 # pydantic's own words tell the length of what it got.
-_LENGTHS = {
+LENGTHS = {
     **dict.fromkeys(("bytes_too_long", "string_too_long", "too_long"), "it is longer than {max_length}"),
     **dict.fromkeys(("bytes_too_short", "string_too_short", "too_short"), "it is shorter than {min_length}"),
 }
-_VALIDATORS_OWN = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
+VALIDATORS_OWN = {"value_error": "Value error, ", "assertion_error": "Assertion failed, "}
 _SHOWN = 80
 _MOST = 5
 # A URL or a DSN, however broken, may carry a password; what is neither is shown.
-_CREDENTIALS = re.compile(r"://|[@=]")
+CREDENTIALS = re.compile(r"://|[@=]")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,40}|[a-z_][a-z0-9_]{0,40}")
 _OF_FIELD = re.compile(r'(?:error parsing value for field "|Parsing error encountered for )(\w+)')
 _NO_FIELD = "take it out, or set extra='ignore' in model_config"
@@ -51,19 +51,24 @@ def invalid(error: ValidationError, load: Load, above: tuple[str, ...] | None = 
         load: The load.
         above: The fields that lead to the model that was validated; None where it was the settings class as a whole.
     """
-    config = load.settings_class.model_config
-    if above is None and error.title != (config.get("title") or load.settings_class.__name__):
+    if above is None and is_of_another(error, load):
         yield _of_another(error, load)
         return
     told: set[str] = set()
     for details in error.errors(include_url=False):
-        trail, rest = _locate(load, (*(above or ()), *details["loc"]))
+        trail, rest = locate(load, (*(above or ()), *details["loc"]))
         if details["type"] == "missing" and not rest:
             yield from _missing(load, trail, told)
         elif details["type"] == "extra_forbidden":
             yield _unknown(load, trail, rest)
         elif not trail or not load.failed(trail[-1].path):
             yield _refused(load, trail, rest, details)
+
+
+def is_of_another(error: ValidationError, load: Load) -> bool:
+    """Whether an error is of a model that is not the settings class: its locations lead to no field of ours."""
+    config = load.settings_class.model_config
+    return error.title != (config.get("title") or load.settings_class.__name__)
 
 
 def _of_another(error: ValidationError, load: Load) -> Problem:
@@ -79,7 +84,7 @@ def _at(load: Load, loc: tuple[int | str, ...]) -> str:
     return ".".join(parts) or "itself"
 
 
-def _locate(load: Load, loc: tuple[int | str, ...]) -> tuple[Trail, tuple[int | str, ...]]:
+def locate(load: Load, loc: tuple[int | str, ...]) -> tuple[Trail, tuple[int | str, ...]]:
     """The field that a location leads to, and how it goes on within its value."""
     trail: Trail = ()
     nodes = load.schema.nodes
@@ -150,7 +155,7 @@ def _refused(load: Load, trail: Trail, rest: tuple[int | str, ...], details: Err
     path = trail[-1].path if trail else ""
     secret = bool(trail) and trail[-1].secret
     origin = load.origins.get(path) or _nearest_origin(load, trail)
-    message = _message(load, details, secret=secret)
+    message = message_of(load, details, secret=secret)
     if rest and not secret:
         message += f" (at {_at(load, rest)})"
     if not secret and not rest and _is_shown(load, trail, origin, details["input"]):
@@ -165,15 +170,16 @@ def _nearest_origin(load: Load, trail: Trail) -> Origin | None:
     return next((origin for origin in below if origin.source != "default"), None)
 
 
-def _message(load: Load, details: ErrorDetails, *, secret: bool) -> str:
+def message_of(load: Load, details: ErrorDetails, *, secret: bool) -> str:
+    """What pydantic or a validator says, without what must not be shown and without pydantic's "Value error, "."""
     kind, message = details["type"], details["msg"]
     if kind in _QUOTES_NOTHING:
         return message
-    if secret and kind in _LENGTHS:
-        return _LENGTHS[kind].format(**details.get("ctx", {}))
-    if secret and kind not in _VALIDATORS_OWN:
+    if secret and kind in LENGTHS:
+        return LENGTHS[kind].format(**details.get("ctx", {}))
+    if secret and kind not in VALIDATORS_OWN:
         return f"not a valid value of its type ({kind})" if kind.isidentifier() else "not a valid value of its type"
-    message = message.removeprefix(_VALIDATORS_OWN.get(kind, ""))
+    message = message.removeprefix(VALIDATORS_OWN.get(kind, ""))
     own = texts(details["input"], keys=True) if secret else ()
     if quotes_part(message, [*load.secrets(), *own]):
         return "its validator refuses it; the message may hold a part of a secret and is withheld"
@@ -185,7 +191,7 @@ def _is_shown(load: Load, trail: Trail, origin: Origin | None, given: Any) -> bo
     if origin is None or origin.source not in ("env", "dotenv") or not isinstance(given, str | int | float):
         return False
     text = str(given)
-    if load.given(trail) != given or _CREDENTIALS.search(text):
+    if load.given(trail) != given or CREDENTIALS.search(text):
         return False
     return not redactor.holds_secret(text)
 

@@ -199,6 +199,12 @@ def owned_by_outer_load(settings_class: type[BaseSettings]) -> bool:
     return load is not None and load.ran and load.owns(settings_class)
 
 
+def reported(settings_class: type[BaseSettings]) -> bool:
+    """Whether what is wrong with settings of this class that are being made goes into the report of a load under way."""
+    load = _active.get()
+    return load is not None and (load.settings_class is settings_class or (load.ran and load.owns(settings_class)))
+
+
 @contextmanager
 def loading(load: Load | None) -> Generator[None]:
     """Make a load the one under way."""

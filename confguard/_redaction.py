@@ -13,6 +13,9 @@ from confguard._search import Match, Search, make_search
 LIMIT = 20_000
 """How many values are known at a time. Beyond it the one that was learned longest ago is forgotten, and counted."""
 
+REDACTED = "[redacted]"
+"""What stands in place of a value that is taken out because of where it stood, whatever it was."""
+
 # What a mask is made of where one with a label could be taken for a secret: the first of these that no form has in it.
 _PLAIN = ["*", "█", "■", "•", *map(chr, range(0xE000, 0xE100))]
 _PLAIN_LENGTH = 8

@@ -1,7 +1,7 @@
 """The public face: the base class, `validate` and `lazy`."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -13,20 +13,18 @@ from pydantic_settings import PydanticBaseSettingsSource
 from confguard._call import Call, load_settings
 from confguard._complete import complete
 from confguard._explain import known
+from confguard._hook import append_source
 from confguard._lazy import About, class_of_handle, hold, make_handle
-from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load
-from confguard._places import Places
+from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load, reported
+from confguard._plain import assigned_to, cleaned, forget_sources, forgettable, given_to
 from confguard._problem import Problem
 from confguard._redaction import redactor
 from confguard._report import printable
 from confguard._rules import judge
-from confguard._sources import Fault, Raised, Source, attempt
 from confguard._turns import turn_to_load
 from confguard._waiting import load_patiently
 from confguard.exceptions import ConfigError
 from confguard.provider import Provider
-
-Hook = Callable[..., tuple[Source, ...]]
 
 # Where settings of ours are being made in this context: the load that a plain call makes, once its sources are read.
 _building: ContextVar[list[Load] | None] = ContextVar("confguard_building", default=None)
@@ -49,6 +47,24 @@ class SettingsConfigDict(pydantic_settings.SettingsConfigDict, total=False):
     ``ref+vault://secret/myservice#/key``: ``["vault://secret/myservice/"]``. None unless told."""
 
 
+def _guarded(name: str) -> Any:
+    """One of pydantic's ways to make a model of what is given, with clean errors. Those of `__init__`, which it calls, are."""
+
+    @wraps(getattr(pydantic_settings.BaseSettings, name).__func__)
+    def guarded(cls: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return getattr(super(BaseSettings, cls), name)(obj, *args, **kwargs)
+        except BaseException as exc:  # noqa: BLE001 - raised again
+            error = cleaned(exc, given_to(cls, obj))
+        obj = args = kwargs = None  # type: ignore[assignment]
+        try:
+            raise error
+        finally:
+            del error
+
+    return classmethod(guarded)
+
+
 class BaseSettings(pydantic_settings.BaseSettings):
     """A base class for settings: pydantic-settings' own, whose fields may be bound to references into stores.
 
@@ -57,7 +73,8 @@ class BaseSettings(pydantic_settings.BaseSettings):
 
     Raises:
         ConfigError: A bound field could not be fetched, or the class itself is wrong.
-        pydantic.ValidationError: As pydantic-settings raises it.
+        pydantic.ValidationError: As pydantic-settings raises it, without inputs that are or may be secrets.
+        pydantic_settings.SettingsError: As pydantic-settings raises it, not chained to what it could not read.
     """
 
     if not TYPE_CHECKING:  # type checkers see the fields, and the arguments of pydantic-settings' own base
@@ -65,27 +82,68 @@ class BaseSettings(pydantic_settings.BaseSettings):
         @wraps(pydantic_settings.BaseSettings.__init__)
         def __init__(__pydantic_self__, *args, **kwargs):  # noqa: N805 - a field may be called "self"
             known.forget(__pydantic_self__)
-            _append_bindings(type(__pydantic_self__))
-            problems = ()
+            append_source(type(__pydantic_self__), BindingsSource)
+            error = None
             loads = []
             token = _building.set(loads)
             try:
                 super().__init__(*args, **kwargs)
-            except ConfigError as exc:
-                problems = exc.problems
+            except BaseException as exc:
+                if reported(type(__pydantic_self__)):
+                    raise
+                error = cleaned(exc, loads[-1] if loads else Load(type(__pydantic_self__)))
+                forget_sources(*kwargs.get("_build_sources") or ())
             finally:
                 _building.reset(token)
             args = kwargs = None
-            if not problems and loads:
-                problems = _judged(loads[-1], __pydantic_self__)
-            loads = None
-            if problems:
-                # Anew, so that its traceback does not lead through frames that hold what the sources gave.
-                raise ConfigError(problems)
+            if loads:
+                error = _ended(loads[-1], __pydantic_self__, error)
+            if error is None:
+                return
+            __pydantic_self__ = loads = None
+            try:
+                # Here, so that its traceback does not lead through frames that hold what the sources gave.
+                raise error
+            finally:
+                error = None  # which leads back to this frame
+
+        def __setattr__(self, name, value):
+            try:
+                return super().__setattr__(name, value)
+            except BaseException as exc:  # noqa: BLE001 - raised again
+                error = cleaned(exc, assigned_to(self, name, value))
+            self = value = None
+            try:
+                raise error
+            finally:
+                error = None
+
+        model_validate = _guarded("model_validate")
+        model_validate_json = _guarded("model_validate_json")
+        model_validate_strings = _guarded("model_validate_strings")
+
+        if hasattr(pydantic_settings.BaseSettings, "_settings_init_sources"):
+
+            @classmethod
+            def _settings_init_sources(cls, *args, **kwargs):
+                # CliApp.run calls this by itself, and keeps what comes of it among its locals.
+                if _building.get() is not None:
+                    return super()._settings_init_sources(*args, **kwargs)
+                try:
+                    sources, given = super()._settings_init_sources(*args, **kwargs)
+                    return forgettable(sources), given
+                except BaseException as exc:  # noqa: BLE001 - raised again
+                    error = cleaned(exc, Load(cls))
+                    forget_sources((), kwargs.get("_init_kwargs"))
+                args = kwargs = None
+                try:
+                    raise error
+                finally:
+                    error = None
 
         def __init_subclass__(cls, **kwargs):
             super().__init_subclass__(**kwargs)
-            _append_bindings(cls)
+            append_source(cls, BindingsSource)
 
 
 class BindingsSource(PydanticBaseSettingsSource):
@@ -115,52 +173,20 @@ class BindingsSource(PydanticBaseSettingsSource):
             raise ConfigError(problems)
         _log_warnings(problems)
         building = _building.get()
-        if building is not None and (load.schema.rules or load.schema.conditional or load.schema.computed):
+        if building is not None:
             building.append(load)
         return found
 
 
-def _judged(load: Load, settings: BaseSettings) -> tuple[Problem, ...]:
-    """What rules and conditions say of settings that were made by a plain call."""
-    load.problems += judge(load, settings)
+def _ended(load: Load, settings: BaseSettings, error: BaseException | None) -> BaseException | None:
+    """End the load of a plain call: what rules and conditions say of the settings, where nothing is wrong so far."""
+    schema = load.schema
+    if error is None and (schema.rules or schema.conditional or schema.computed):
+        load.problems += judge(load, settings)
+        problems = tuple(load.all_problems())
+        error = ConfigError(problems) if problems else None
     load.forget()
-    return tuple(load.all_problems())
-
-
-def _append_bindings(owner: type[BaseSettings]) -> None:
-    """Let a class's hook for sources return ours as the last, whatever the class, a mixin or a base makes of the others.
-
-    Only the hook of the class that is being loaded adds it: one that is reached by ``super()`` returns what it always did, so
-    that user code may unpack it.
-    """
-    own = owner.__dict__.get("settings_customise_sources")
-    if getattr(own, "__confguard__", False):
-        return
-
-    def settings_customise_sources(
-        cls: type[BaseSettings], /, settings_cls: type[BaseSettings], *args: Source, **kwargs: Source
-    ) -> tuple[Source, ...]:
-        inherited: Any = super(owner, cls)
-        hook: Hook = own.__get__(None, cls) if own is not None else inherited.settings_customise_sources
-        if cls is not owner:
-            return hook(settings_cls, *args, **kwargs)
-        load = active_load(cls)
-        if load is None:
-            return (*hook(settings_cls, *args, **kwargs), BindingsSource(settings_cls))
-        return (*load.watch(_customised(hook, load, settings_cls, *args, **kwargs)), BindingsSource(settings_cls))
-
-    hooked: Any = classmethod(settings_customise_sources)
-    hooked.__confguard__ = True  # marks it as ours
-    owner.settings_customise_sources = hooked  # type: ignore[method-assign] # what pydantic-settings calls on the class
-
-
-def _customised(hook: Hook, load: Load, settings_cls: type, *args: Source, **kwargs: Source) -> tuple[Source, ...]:
-    """The user's sources; where their own hook fails, the problem is noted and the usual four stand in."""
-    made = attempt(lambda: hook(settings_cls, *args, **kwargs))
-    if not isinstance(made, Raised):
-        return tuple(made)
-    load.readings.faults.append(Fault(Places(None, "settings_customise_sources"), "", made))
-    return (*args, *kwargs.values())
+    return error
 
 
 @overload
