@@ -71,16 +71,25 @@ def _learn(load: Load, state: State, *, strict: bool) -> list[tuple[Trail, str]]
             if "://" in value:
                 if value.startswith(MARK):
                     references.append((trail, value))
-                if "@" in value:
-                    _learn_passwords(value, node.path)
-        elif isinstance(value, Collection) or hasattr(value, "unicode_string"):  # or a URL that code gives
-            _learn_passwords(value, node.path)
+                if "@" in value and _learn_passwords(value, node.path) and strict and not node.secret:
+                    load.note_open_password(trail)
+        elif (isinstance(value, Collection) or hasattr(value, "unicode_string")) and _learn_passwords(value, node.path) and strict and not node.secret:
+            load.note_open_password(trail)
     return references
 
 
-def _learn_passwords(value: object, path: str) -> None:
-    """Tell the redactor the passwords of URLs, which fields of any type may carry."""
-    for text in texts(value):
-        for user, password in _URL_PASSWORD.findall(text) if isinstance(text, str) else ():
-            if password != user:  # "postgres:postgres" would redact every word "postgres"
-                redactor.learn(password, path)
+def _learn_passwords(value: object, path: str) -> bool:
+    """Tell the redactor the passwords of URLs, which fields of any type may carry.
+
+    Returns:
+        Whether there is one.
+    """
+    passwords = [
+        password
+        for text in texts(value)
+        for user, password in (_URL_PASSWORD.findall(text) if isinstance(text, str) else ())
+        if password != user  # "postgres:postgres" would redact every word "postgres"
+    ]
+    for password in passwords:
+        redactor.learn(password, path)
+    return bool(passwords)
