@@ -24,7 +24,7 @@ class Origins(Mapping[str, Origin]):
         """Note which fields a source gave; called in the order of the sources."""
         if given:
             deep = {trail[-1].path for trail in self._schema.deep if find(given, trail) is not ABSENT}
-            self._given.append((places, self._schema.flat_keys & given.keys(), deep))
+            self._given.append((places, self._schema.flat_keys.intersection(given), deep))
 
     def givers(self, trail: Trail) -> list[Places]:
         """The sources that gave a value for a leaf, in their order."""

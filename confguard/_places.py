@@ -200,7 +200,7 @@ class Places:
 
     def directories(self) -> list[Path]:
         """The mounted directories of this source."""
-        given = self.source.secrets_dir if isinstance(self.source, SecretsSettingsSource) else None
+        given = self.source.secrets_dir if self.label == "mounted" and isinstance(self.source, SecretsSettingsSource) else None
         directories = [given] if isinstance(given, str | os.PathLike) else given or []
         return [Path(directory).expanduser() for directory in directories]
 

@@ -144,6 +144,11 @@ class Schema:
         return frozenset(key for key, _ in self.flat)
 
     @cached_property
+    def flat_secrets(self) -> "tuple[tuple[str | int, Trail], ...]":
+        """Those of them that are secrets."""
+        return tuple((key, trail) for key, trail in self.flat if trail[-1].secret)
+
+    @cached_property
     def deep(self) -> "tuple[Trail, ...]":
         """The other leaves."""
         return tuple(trail for trail in self.leaves if not _is_flat(trail))

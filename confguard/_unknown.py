@@ -70,11 +70,10 @@ def strays(load: Load, problems: Iterable[Problem]) -> Sequence[Stray]:
     for places in load.places if load.ran else ():
         if places.variables and places.naming.prefix and _has_usual_names(places):
             prefix = places.folded(places.naming.prefix)
-            known = taken(load.settings_class, places.naming)
-            others = places.variables.keys() - known.names
-            left = [name for name in others if name.startswith(prefix)]
+            known = taken(load.settings_class, places.naming).names
+            left = [name for name in places.variables if name not in known and name.startswith(prefix)]
             if left or missing:
-                found += _looked_at(load, places, sorted(left), sorted(others), missing)
+                found += _looked_at(load, places, sorted(left), sorted(places.variables.keys() - known), missing)
     return [stray for stray in found if stray.is_missing or not load.only]
 
 
