@@ -54,4 +54,5 @@ def _one(written: str, meant: str) -> bool:
             return len(word) >= _LONG and "_" not in ours + theirs
         case 2, 2:
             return ours == theirs[::-1]
-    return False
+        case _:
+            return False
