@@ -11,7 +11,9 @@ _LONG = 5
 
 
 def is_slip(written: str, meant: str) -> bool:
-    """Whether ``written`` is ``meant`` but for case, for how many ``_`` stand in a row, and for one slip in at most two words.
+    """Whether ``written`` is ``meant`` but for case, for how many ``_`` stand in a row, and for one slip.
+
+    Two are allowed in two words of five letters and more.
 
     A slip is a letter that is left out, doubled, or changes places with the next. In words of five letters and more it is also
     one that is added, or that stands for another. Digits tell names apart on purpose, and are none.

@@ -379,9 +379,33 @@ def test_another_name_is_not_taken_for_a_slip(name: str, other: str) -> None:
     assert tips == [None, "take out what nobody reads"]
 
 
-@pytest.mark.parametrize(("name", "other"), [("db_1", "db_2"), ("replica_10", "replica_1"), ("v2_url", "v_url"), ("id", "ip")])
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("db_1", "db_2"),
+        ("replica_10", "replica_1"),
+        ("v2_url", "v_url"),
+        ("to", "ot"),
+        ("id", "ip"),
+        ("host", "ghost"),
+        ("host_port", "hsot_prot"),
+    ],
+)
 def test_digits_and_short_names_tell_names_apart(name: str, other: str) -> None:
     assert missing_tips(name, f"HYPO_{other.upper()}") == [None, "take out what nobody reads"]
+
+
+def test_one_underscore_for_two_is_found_at_every_level(environment: pytest.MonkeyPatch) -> None:
+    class Inner(BaseModel):
+        db: Needy
+
+    class Deep(BaseSettings):
+        model_config = SettingsConfigDict(env_prefix="DEEPER_", env_nested_delimiter="__")
+        main: Inner
+
+    environment.setenv("DEEPER_MAIN_DB_HOST", "x")
+    (problem,) = problems_of(Deep)
+    assert problem.tip == "DEEPER_MAIN_DB_HOST is set. Did you mean DEEPER_MAIN__DB__HOST?"
 
 
 def test_two_words_may_have_a_slip_each() -> None:

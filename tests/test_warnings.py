@@ -155,6 +155,18 @@ def test_a_url_with_a_password_in_a_field_that_hides_nothing_is_told(monkeypatch
     assert told(Settings) == [("url", message, tip), ("mirrors", message, tip)]
 
 
+def test_a_plain_call_warns_of_nothing(mounted: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """It keeps pydantic's contract, in which there are no warnings."""
+
+    class Settings(settings_at(mounted)):  # type: ignore[misc]
+        url: str
+
+    monkeypatch.setenv("URL", f"https://a:{TOKEN}@example.org")
+    write(Path(".env"), f"TOKEN={TOKEN}\n", 0o644)
+    Settings()
+    assert caplog.records == []
+
+
 def test_strict_makes_a_failure_of_each(mounted: Path) -> None:
     """`check` exits with 0, and with 78 where warnings are errors."""
     Path("shop.py").write_text(
