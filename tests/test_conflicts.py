@@ -69,6 +69,7 @@ NONE: dict[str, dict[str, str]] = {
     "two names of a model that give different fields": {"DB__HOST": ONE, "DATABASE__USER": TWO},
     "an override by another name of the model": {"DB": json.dumps({"host": ONE}), "DATABASE__HOST": TWO},
     "variables of nobody": {"OTHER": ONE, "other": TWO},
+    "variables whose names begin as a field's": {"XYZ": ONE, "xyz": TWO},
     "a key twice that agrees": {"DB": f'{{"host": "{ONE}", "host": "{ONE}"}}'},
     "keys of a mapping": {"LABELS": json.dumps({"a": ONE}), "LABELS__A": TWO, "LABELS__B": TWO},
     "a text for a union": {"EITHER": ONE},

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -278,6 +279,20 @@ def test_a_line_of_an_env_file_that_looks_like_no_variable_is_not_named(environm
     assert told(Shop) == [("no field takes UNKN_OTHER", "take out what nobody reads")]
 
 
+def test_a_key_that_a_model_refuses_is_told_once(environment: pytest.MonkeyPatch) -> None:
+    """The model is named, and nothing is told of the variable besides."""
+
+    class Strict(BaseModel, extra="forbid"):
+        host: str = ""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_prefix="FORBD_", env_nested_delimiter="__")
+        db: Strict = Strict()
+
+    environment.setenv("FORBD_DB__OTHER", "x")
+    assert [(problem.kind, problem.field) for problem in problems_of(Settings)] == [("invalid", "db")]
+
+
 def test_a_wrong_case_is_found_where_case_counts(environment: pytest.MonkeyPatch) -> None:
     class Cased(BaseSettings):
         model_config = SettingsConfigDict(env_prefix="CASED_", case_sensitive=True)
@@ -318,6 +333,8 @@ def test_strict_makes_a_failure_of_it() -> None:
     assert run(["check", "shop:Shop", "--strict"], SHOP_WORKRES="8").returncode == 78
 
 
+NUMBERS = count()
+LETTERS = str.maketrans("0123456789", "BCDFGHJKLM")
 WORDS = st.from_regex(r"[a-z]{3,8}", fullmatch=True)
 NAMES = st.lists(WORDS, min_size=1, max_size=3).map("_".join)
 
@@ -331,8 +348,13 @@ def slips(name: str) -> Iterator[str]:
 
 
 def missing_tips(name: str, variable: str, *, delimiter: str | None = None, case_sensitive: bool = False) -> list[str | None]:
-    """The tips of a class with a required field, in the model ``db`` where there is a delimiter, and of one variable."""
-    config = SettingsConfigDict(env_prefix="HYPO_", env_nested_delimiter=delimiter, case_sensitive=case_sensitive)
+    """The tips of a class with a required field, in the model ``db`` where there is a delimiter, and of one variable.
+
+    Each class has a prefix of its own, since those made before may be alive and take a variable; it is ``HYPO_`` in the tips.
+    """
+    mark = "ZQXJ" + str(next(NUMBERS)).translate(LETTERS)
+    variable = variable.replace("_", f"{mark}_", 1)
+    config = SettingsConfigDict(env_prefix=f"HYPO{mark}_", env_nested_delimiter=delimiter, case_sensitive=case_sensitive)
     parent: Any = type("Parent", (BaseSettings,), {"model_config": config, "__module__": __name__})
     text: dict[str, Any] = {name: (str, ...)}
     fields: dict[str, Any] = {"db": (create_model("Inner", **text), ...)} if delimiter else text
@@ -341,7 +363,7 @@ def missing_tips(name: str, variable: str, *, delimiter: str | None = None, case
         patch.setenv(variable, "x")
         with pytest.raises(ConfigError) as caught:
             validate(cast("type[BaseSettings]", made))
-    return [problem.tip for problem in caught.value.problems]
+    return [problem.tip and problem.tip.replace(mark, "") for problem in caught.value.problems]
 
 
 @settings(max_examples=40, deadline=None)
