@@ -128,12 +128,11 @@ def _is_lost(load: Load, places: Places, container: str, value: object, name: st
         nested: Whether the one with JSON is for a field within a model: pydantic-settings then takes the two in the order in
             which they stand, and puts a later object in the place of all before it.
     """
-    if not taken(load.settings_class, places.naming).takes(name):
-        return False
-    if not isinstance(value, dict):
-        return places.variables[container] != getattr(places.source, "env_parse_none_str", None)
+    known = taken(load.settings_class, places.naming)
+    if not isinstance(value, dict):  # what addresses an element of a list would be no leaf either
+        return name in known.names and places.variables[container] != getattr(places.source, "env_parse_none_str", None)
     order = list(places.variables)
-    if not nested or order.index(name) > order.index(container):
+    if not known.takes(name) or not nested or order.index(name) > order.index(container):
         return False
     delimiter = places.folded(places.naming.delimiter or "")
     held: object = value

@@ -13,6 +13,7 @@ from pydantic import AliasChoices, BaseModel, Field, SecretStr
 from confguard import BaseSettings, ConfigError, Problem, SettingsConfigDict, validate
 from confguard._call import Call, load_settings
 from tests.command import run
+from tests.differences import shows
 
 SECRETS = [secrets.token_hex(8) for _ in range(3)]
 ONE, TWO, THREE = SECRETS
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     x: SecretStr = SecretStr("")
     labels: dict[str, str] = Field({})
     either: str | Options = ""
+    names: list[str] = Field([])
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +74,8 @@ NONE: dict[str, dict[str, str]] = {
     "variables whose names begin as a field's": {"XYZ": ONE, "xyz": TWO},
     "a key twice that agrees": {"DB": f'{{"host": "{ONE}", "host": "{ONE}"}}'},
     "keys of a mapping": {"LABELS": json.dumps({"a": ONE}), "LABELS__A": TWO, "LABELS__B": TWO},
-    "a text for a union": {"EITHER": ONE},
+    "a text for a union": {"EITHER": ONE, "EITHER__A": TWO},
+    "what would be an element of a list": {"NAMES": json.dumps([ONE]), "NAMES__0": TWO},
 }
 
 
@@ -105,7 +108,6 @@ ERRORS: dict[str, tuple[dict[str, str], tuple[str, str, str]]] = {
         ("db.options", REPLACES.format("DB__OPTIONS__A"), "env DB__OPTIONS"),
     ),
     "null beside a key": ({"DB": "null", "DB__HOST": ONE}, ("db", REPLACES.format("DB__HOST"), "env DB")),
-    "a text beside a key": ({"EITHER": ONE, "EITHER__A": TWO}, ("either", REPLACES.format("EITHER__A"), "env EITHER")),
     "two names of a model": (
         {"DATABASE__HOST": ONE, "DB__HOST": TWO},
         ("db.host", "DB__HOST and DATABASE__HOST name the same field and differ; their order decides", "env DB__HOST"),
@@ -208,6 +210,12 @@ def test_an_alias_that_turns_the_order_of_sources_over_conflicts(monkeypatch: py
     message = "it differs and is passed over, since the name that dotenv .env DB__USER has comes first in the class"
     assert told(problems_of(monkeypatch, DB__LOGIN=TWO)) == [("error", "db.user", message, "env DB__LOGIN")]
     assert Settings().db.user == ONE
+
+
+@shows("Two values for one field in one source are a problem")
+def test_validate_refuses_what_a_plain_call_loads_by_the_order_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told(problems_of(monkeypatch, X=ONE, x=TWO)) != []
+    assert Settings().x.get_secret_value() == TWO
 
 
 def test_a_conflict_exits_with_78() -> None:
