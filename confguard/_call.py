@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsError
 
 from confguard._classes import schema_of
+from confguard._conflicts import conflicts
 from confguard._explain import known
 from confguard._fetch import Together
 from confguard._invalid import faulty_code, invalid, unmade_source, unreadable_files
@@ -23,7 +24,9 @@ from confguard._problem import Problem
 from confguard._resolver import Watcher, unwatched
 from confguard._rules import judge
 from confguard._sources import Raised, attempt
+from confguard._unknown import Finding, Stray, strays, tell
 from confguard._values import closest
+from confguard._warnings import warnings
 from confguard.exceptions import ConfigError
 
 logger = logging.getLogger("confguard")
@@ -79,11 +82,13 @@ class Loaded:
         load: The load, without any value.
         settings: The settings; None where an error keeps them from being used.
         problems: All that is wrong with them.
+        strays: The variables that no field takes.
     """
 
     load: Load
     settings: Any
     problems: tuple[Problem, ...]
+    strays: Sequence[Stray] = ()
 
 
 def load_settings(call: Call) -> tuple[Loaded, ...]:
@@ -106,6 +111,10 @@ def load_settings(call: Call) -> tuple[Loaded, ...]:
     loaded = tuple(done[number] for number in range(len(call.settings_classes)))
     if stops:
         raise stops[0]
+    if any(one.strays for one in loaded):
+        findings = [Finding(one.load.schema.name, one.problems, one.strays) for one in loaded]
+        for one, problems in zip(loaded, tell(findings), strict=True):
+            one.problems = problems
     _log(loaded, together, perf_counter() - began)
     return loaded
 
@@ -122,16 +131,17 @@ def _load_one(settings_class: type[BaseSettings], call: Call, together: Together
     if stop is not None:
         stops.append(stop)
     elif load.ran:
-        load.problems += judge(load, settings)
+        load.problems += [*judge(load, settings), *conflicts(load), *warnings(load)]
     if stop is None:
         call.onlooker(load, settings)
-    load.forget()
     problems = tuple(load.all_problems())
+    unknown = strays(load, problems)
+    load.forget()
     if any(problem.severity == "error" for problem in problems) or stop is not None:
         settings = None
     if settings is not None:
         known.remember(settings, load.origins)
-    return Loaded(load, settings, problems)
+    return Loaded(load, settings, problems, unknown)
 
 
 def _construct(load: Load, arguments: Mapping[str, Any]) -> tuple[Any, BaseException | None]:

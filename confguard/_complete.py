@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from itertools import chain
 from typing import Any
 
 from confguard._load import Load, StopLoad
@@ -10,7 +11,7 @@ from confguard._problem import Problem
 from confguard._redaction import redactor
 from confguard._schema import Trail
 from confguard._sources import State
-from confguard._state import present
+from confguard._state import ABSENT, find, present
 from confguard._taking import take
 from confguard._values import texts
 from confguard._wanting import bound_wants, outside_wants
@@ -59,28 +60,47 @@ def _learn(load: Load, state: State, *, strict: bool) -> list[tuple[Trail, str]]
     Returns:
         The fields whose value may be a reference.
     """
+    _learn_secrets(load, state, strict=strict)
     references: list[tuple[Trail, str]] = []
     for trail, value in present(state, load.schema):
-        node = trail[-1]
-        if node.secret:
-            for text in texts(value):
-                redactor.learn(text, node.path)
-                if not text and strict and not node.takes_empty:
-                    load.refuse_empty(trail)
         if isinstance(value, str):
-            if "://" in value:
-                if value.startswith(MARK):
-                    references.append((trail, value))
-                if "@" in value:
-                    _learn_passwords(value, node.path)
-        elif isinstance(value, Collection) or hasattr(value, "unicode_string"):  # or a URL that code gives
-            _learn_passwords(value, node.path)
+            if "://" not in value:  # neither a reference nor a URL, as most are
+                continue
+            if value.startswith(MARK):
+                references.append((trail, value))
+            if "@" not in value:
+                continue
+        elif not (isinstance(value, Collection) or hasattr(value, "unicode_string")):  # nor a URL that code gives
+            continue
+        if _learn_passwords(value, trail[-1].path) and strict and not trail[-1].secret:
+            load.note_open_password(trail)
     return references
 
 
-def _learn_passwords(value: object, path: str) -> None:
-    """Tell the redactor the passwords of URLs, which fields of any type may carry."""
-    for text in texts(value):
-        for user, password in _URL_PASSWORD.findall(text) if isinstance(text, str) else ():
-            if password != user:  # "postgres:postgres" would redact every word "postgres"
-                redactor.learn(password, path)
+def _learn_secrets(load: Load, state: State, *, strict: bool) -> None:
+    """Tell the redactor the values of secret fields; where everything is to be reported, note those that are empty."""
+    flat = ((trail, state.get(str(key), ABSENT)) for key, trail in load.schema.flat_secrets)
+    deep = ((trail, find(state, trail)) for trail in load.schema.deep if trail[-1].secret)
+    for trail, value in chain(flat, deep):
+        node = trail[-1]
+        for text in texts(value) if value is not ABSENT else ():
+            redactor.learn(text, node.path)
+            if not text and strict and not node.takes_empty:
+                load.refuse_empty(trail)
+
+
+def _learn_passwords(value: object, path: str) -> bool:
+    """Tell the redactor the passwords of URLs, which fields of any type may carry.
+
+    Returns:
+        Whether there is one.
+    """
+    passwords = [
+        password
+        for text in texts(value)
+        for user, password in (_URL_PASSWORD.findall(text) if isinstance(text, str) else ())
+        if password != user  # "postgres:postgres" would redact every word "postgres"
+    ]
+    for password in passwords:
+        redactor.learn(password, path)
+    return bool(passwords)

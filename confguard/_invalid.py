@@ -40,6 +40,9 @@ _MOST = 5
 CREDENTIALS = re.compile(r"://|[@=]")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,40}|[a-z_][a-z0-9_]{0,40}")
 _OF_FIELD = re.compile(r'(?:error parsing value for field "|Parsing error encountered for )(\w+)')
+# What Kubernetes sets for a service is a URL, whatever else a field of that name wants.
+_LINK_URL = re.compile(r"(tcp|udp|sctp)://[\w.:\[\]]+")
+_NO_LINKS = "Kubernetes sets it for a service of that name; say enableServiceLinks: false in the pod's spec"
 _NO_FIELD = "take it out, or set extra='ignore' in model_config"
 
 
@@ -111,14 +114,10 @@ def _missing(load: Load, trail: Trail, told: set[str]) -> Iterator[Problem]:
             yield from _missing(load, (*trail, child), told)
     elif not load.failed(node.path) and node.path not in told:
         told.add(node.path)
-        yield Problem("missing", node.path, "", tip=_tip(load, trail), looked_in=load.looked_in(trail))
+        yield Problem("missing", node.path, "", tip=_tip(load), looked_in=load.looked_in(trail))
 
 
-def _tip(load: Load, trail: Trail) -> str | None:
-    names = [name for places in load.places for other in load.schema.leaves for name in places.names(other)]
-    for places in load.places:
-        if (meant := places.meant(trail, places.unused(names))) is not None:
-            return f"{meant[0]} is set. Did you mean {meant[1]}?"
+def _tip(load: Load) -> str | None:
     unread = [fault.places.label for fault in load.readings.faults if not fault.field]
     return f"it may stand in what could not be read: {', '.join(unread)}" if unread else None
 
@@ -138,9 +137,7 @@ def _unknown(load: Load, trail: Trail, rest: tuple[int | str, ...]) -> Problem:
             if not _VARIABLE.fullmatch(variable.name):
                 # A line of a key that is not quoted can look like a variable, and so can a URL.
                 return Problem("invalid", "", f"{variable.place} has an entry that no field takes", tip=_NO_FIELD)
-            meant = next((near[1] for leaf in load.schema.leaves if (near := places.meant(leaf, [variable.name]))), None)
-            tip = f"did you mean {meant}?" if meant else _NO_FIELD
-            return Problem("invalid", "", f"no field takes {variable.name}", tip=tip, origin=variable)
+            return Problem("invalid", "", f"no field takes {variable.name}", tip=_NO_FIELD, origin=variable)
     return Problem("invalid", "", "an unknown key was given", tip=_NO_FIELD)
 
 
@@ -160,7 +157,8 @@ def _refused(load: Load, trail: Trail, rest: tuple[int | str, ...], details: Err
         message += f" (at {_at(load, rest)})"
     if not secret and not rest and _is_shown(load, trail, origin, details["input"]):
         message += f"; it is {_short(details['input'])}"
-    return Problem("invalid", path, message, origin=origin)
+    tip = _NO_LINKS if isinstance(details["input"], str) and _LINK_URL.match(details["input"]) else None
+    return Problem("invalid", path, message, tip=tip, origin=origin)
 
 
 def _nearest_origin(load: Load, trail: Trail) -> Origin | None:

@@ -177,6 +177,13 @@ class Load:
         tip = "set it, or take it out of there; a field that may be empty says Field(min_length=0)"
         self.faults.setdefault(path, Problem("invalid", path, "is empty", tip=tip, origin=self.origins.get(path)))
 
+    def note_open_password(self, trail: Trail) -> None:
+        """Note that a field whose type hides nothing carries a password."""
+        path = trail[-1].path
+        message = "it is a URL with a password, and its type shows it wherever the settings are printed"
+        tip = "make it a secret: Secret[PostgresDsn], say, or SecretStr"
+        self.problems.append(Problem("degraded", path, message, tip=tip, origin=self.origins.get(path), severity="warning"))
+
     @property
     def configured(self) -> Sequence[Provider]:
         """The providers given in the class's code."""

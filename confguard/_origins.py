@@ -1,12 +1,12 @@
 """Where the values of a load came from: noted as names alone, and told when somebody asks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from confguard._places import Places
 from confguard._problem import Origin
-from confguard._schema import Schema
-from confguard._state import present
+from confguard._schema import Schema, Trail
+from confguard._state import ABSENT, find
 
 
 class Origins(Mapping[str, Origin]):
@@ -17,13 +17,20 @@ class Origins(Mapping[str, Origin]):
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._givers: dict[str, list[Places]] = {}
+        self._given: list[tuple[Places, Collection[str | int], Collection[str]]] = []
         self._fetched: dict[str, Origin] = {}
 
     def note(self, places: Places, given: Mapping[str, object]) -> None:
         """Note which fields a source gave; called in the order of the sources."""
-        for trail, _ in present(given, self._schema) if given else ():
-            self._givers.setdefault(trail[-1].path, []).append(places)
+        if given:
+            deep = {trail[-1].path for trail in self._schema.deep if find(given, trail) is not ABSENT}
+            self._given.append((places, self._schema.flat_keys.intersection(given), deep))
+
+    def givers(self, trail: Trail) -> list[Places]:
+        """The sources that gave a value for a leaf, in their order."""
+        path, key = trail[-1].path, trail[0].keys[0][0]
+        is_flat = len(trail) == 1
+        return [places for places, flat, deep in self._given if path in deep or (is_flat and key in flat)]
 
     def note_fetched(self, path: str, origin: Origin) -> None:
         """Note where a value was fetched that no source gave."""
@@ -35,7 +42,7 @@ class Origins(Mapping[str, Origin]):
         trail = self._schema.trails[path]
         if trail[-1].children:
             raise KeyError(path)
-        first, *others = [places.origin(trail) for places in self._givers.get(path, ())] or [Origin("default")]
+        first, *others = [places.origin(trail) for places in self.givers(trail)] or [Origin("default")]
         return replace(first, shadowed=tuple(others)) if others else first
 
     def __iter__(self) -> Iterator[str]:

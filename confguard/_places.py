@@ -21,9 +21,9 @@ from pydantic_settings import (
 )
 from pydantic_settings.sources import PydanticBaseEnvSettingsSource
 
+from confguard._naming import naming_of
 from confguard._problem import Origin
 from confguard._schema import Trail
-from confguard._values import closest
 
 # A name at the start of a statement. Lines inside of a quoted value may look like one, so it is only asked for known names.
 _ASSIGNED = re.compile(r"^[ \t]*(?:export[ \t]+)?'?([^\s=#']+)'?[ \t]*=", re.MULTILINE)
@@ -53,11 +53,9 @@ class Places:
         kind, self._has_names, has_variables = _kind(type(source))
         self.label = label or kind or source_name(source)
         self.variables: Mapping[str, str | None] = getattr(source, "env_vars", {}) if has_variables else {}
-        self._prefix: str = getattr(source, "env_prefix", "") or ""
-        self._prefixed: str = getattr(source, "env_prefix_target", "variable")
-        self._delimiter: str | None = getattr(source, "env_nested_delimiter", None)
+        self.naming = naming_of(source)
+        self._with_twins: list[Path] = []
         self._ignores_empty = bool(getattr(source, "env_ignore_empty", False))
-        self._case_sensitive = bool(getattr(source, "case_sensitive", False))
 
     def forget_values(self) -> None:
         """Keep the names that `origin` needs, and let go of the source and of every value that it read."""
@@ -77,7 +75,7 @@ class Places:
                 return Origin(self.label, spelled, place)
         if self.label == "mounted":
             for name in self.names(trail[:1]):
-                if (path := self._files.get(self._folded(name))) is not None:
+                if (path := self._files.get(self.folded(name))) is not None:
                     return Origin(self.label, str(path))
         return Origin(self.label, trail[-1].path)
 
@@ -87,15 +85,15 @@ class Places:
         if not names:  # no delimiter: a nested model comes as a whole or not at all
             names, form = self.names(trail[:1]), " (as JSON)"
         if self.label == "env":
-            yield from dict.fromkeys(f"env {self._shown(name)}{form}" for name in names)
+            yield from dict.fromkeys(f"env {self.shown(name)}{form}" for name in names)
         elif self.label == "dotenv":
-            shown = " or ".join(dict.fromkeys(self._shown(name) for name in names))
+            shown = " or ".join(dict.fromkeys(self.shown(name) for name in names))
             for path in self._env_files():
                 yield f"{shown}{form} in {path}" if path.exists() else f"{path} (not there)"
         elif self.label == "mounted":
             for directory in self.directories():
                 yield from (
-                    (f"{directory / self._folded(name)}{form}" for name in names[:1])
+                    (f"{directory / self.folded(name)}{form}" for name in names[:1])
                     if directory.is_dir()
                     else (f"{directory} (not there)",)
                 )
@@ -104,42 +102,18 @@ class Places:
 
     def names(self, trail: Trail) -> list[str]:
         """What a variable or a file of the field alone is called, before case is folded."""
-        if not self._has_names:
-            return []
-        for_alias, for_name = (self._prefix if self._prefixed in (kind, "all") else "" for kind in ("alias", "variable"))
-        top = trail[0]
-        last = len(top.keys) - 1 if top.by_name else -1
-        names = [(for_name if at == last else for_alias) + str(key[0]) for at, key in enumerate(top.keys)]
-        for node in trail[1:]:
-            delimiter = self._delimiter
-            names = [f"{name}{delimiter}{key[0]}" for name in names for key in node.keys] if delimiter else []
-        return names
+        return self.naming.names(trail) if self._has_names else []
 
     def variable(self, key: str) -> Origin | None:
         """The variable of an env file that pydantic-settings calls by this key in the input, with its prefix or without."""
         if self.label != "dotenv":
             return None
-        found = self._present([key, f"{self._prefix}{key}"])
+        found = self._present([key, f"{self.naming.prefix}{key}"])
         return Origin(self.label, *self._spelled.get(found, (found, None))) if found else None
 
-    def unused(self, taken: Iterable[str]) -> list[str]:
-        """The variables under the prefix that no field is called by; none where there is no prefix."""
-        prefix = self._folded(self._prefix)
-        if not prefix:
-            return []
-        known = {self._folded(name) for name in taken}
-        return [
-            self._spelled.get(name, (name, None))[0] for name in self.variables if name.startswith(prefix) and name not in known
-        ]
-
-    def meant(self, trail: Trail, unused: Iterable[str]) -> tuple[str, str] | None:
-        """An unused variable that is nearly the field's, and the name it should have had."""
-        start = len(self._prefix)  # what all names share says nothing of how near two are
-        rests = {name[start:]: name for name in unused}
-        for name in self.names(trail):
-            if (found := closest(name[start:], rests)) is not None:
-                return rests[found], self._shown(name)
-        return None
+    def spelled(self, name: str) -> Origin:
+        """A variable that is there, by its folded name."""
+        return Origin(self.label, *self._spelled.get(name, (name, None)))
 
     def holds_bad_json(self, trail: Trail) -> bool:
         """Whether a variable of the field alone should be JSON and is none."""
@@ -157,34 +131,26 @@ class Places:
 
     def folded(self, name: str) -> str:
         """A name as `variables` has it."""
-        return self._folded(name)
+        return self.naming.folded(name)
 
     def shown(self, name: str) -> str:
         """How a name of a field is written for an operator."""
-        return self._shown(name)
-
-    def _folded(self, name: str) -> str:
-        return name if self._case_sensitive else name.lower()
-
-    def _shown(self, name: str) -> str:
-        upper = name.upper()  # which is another name for "größe": its small letters are not the ones that were written
-        return name if self._case_sensitive or upper.lower() != name.lower() else upper
+        return self.naming.shown(name)
 
     def _present(self, names: Iterable[str]) -> str | None:
         for name in names:
-            if (folded := self._folded(name)) in self.variables:
+            if (folded := self.folded(name)) in self.variables:
                 return folded
         return None
 
-    def _below(self, trail: Trail) -> list[str]:
-        """The variables that address a part of a field's value: ``DB__HOST`` for ``db``."""
-        if not self._delimiter or not trail[-1].is_json:
-            return []
-        starts = tuple(self._folded(f"{name}{self._delimiter}") for name in self.names(trail))
-        return [name for name in self.variables if name.startswith(starts)]
+    def below(self, *names: str) -> list[str]:
+        """The variables that address a part of what variables of these names hold: ``DB__HOST`` for ``DB``. All are folded."""
+        delimiter = self.folded(self.naming.delimiter or "")
+        starts = tuple(f"{name}{delimiter}" for name in names)
+        return [name for name in self.variables if name.startswith(starts)] if delimiter else []
 
     def _first_below(self, trail: Trail) -> str | None:
-        return next(iter(self._below(trail)), None)
+        return next(iter(self.below(*map(self.folded, self.names(trail)))), None) if trail[-1].is_json else None
 
     def _container(self, trail: Trail) -> str | None:
         """The variable that holds a whole nested model as JSON, nearest first."""
@@ -195,16 +161,26 @@ class Places:
         """By folded name, how a variable is spelled and in which file it stands; later files win, as they do for the source."""
         if self.label == "env":
             # Looked up when somebody asks. Of a variable that is gone by then, only how it was written is not known any more.
-            gone = {name: (self._shown(name), None) for name in self.variables}
+            gone = {name: (self.shown(name), None) for name in self.variables}
             present = os.environ.items() if self._ignores_empty else ((name, "x") for name in os.environ)
-            return gone | {self._folded(name): (name, None) for name, text in present if text}
+            return gone | {self.folded(name): (name, None) for name, text in present if text}
         spelled: dict[str, tuple[str, str | None]] = {}
         for path in self._env_files():
             if path.is_file():
                 encoding = getattr(self.source, "env_file_encoding", None) or "utf-8"
                 text = path.read_text(encoding=encoding, errors="replace")
-                spelled |= {self._folded(name): (name, str(path)) for name in _ASSIGNED.findall(text)}
+                names = _ASSIGNED.findall(text)
+                of_file = {self.folded(name): (name, str(path)) for name in names}
+                if len(of_file) < len(set(names)):
+                    self._with_twins.append(path)
+                spelled |= of_file
         return spelled
+
+    @property
+    def files_with_twins(self) -> list[Path]:
+        """The env files in which two names may be one variable, since case does not count."""
+        _ = self._spelled
+        return self._with_twins
 
     @cached_property
     def _files(self) -> Mapping[str, Path]:
@@ -212,7 +188,7 @@ class Places:
         files: dict[str, Path] = {}
         for directory in self.directories():
             with suppress(OSError):  # what cannot be listed has been told as the fault of its fields
-                files |= {self._folded(path.name): path for path in sorted(directory.iterdir())}
+                files |= {self.folded(path.name): path for path in sorted(directory.iterdir())}
         return files
 
     def _env_files(self) -> list[Path]:
@@ -224,7 +200,7 @@ class Places:
 
     def directories(self) -> list[Path]:
         """The mounted directories of this source."""
-        given = self.source.secrets_dir if isinstance(self.source, SecretsSettingsSource) else None
+        given = self.source.secrets_dir if self.label == "mounted" and isinstance(self.source, SecretsSettingsSource) else None
         directories = [given] if isinstance(given, str | os.PathLike) else given or []
         return [Path(directory).expanduser() for directory in directories]
 

@@ -10,8 +10,10 @@ Kind = (
     FailureKind
     | Literal[
         "invalid",  # a value is there, and pydantic refuses it
+        "conflicting",  # two values for one field stand in one place, and nothing says which counts
         "rule",  # a rule of the class is broken
         "mistake",  # the settings class itself is wrong
+        "unknown",  # a variable that no field takes
         "degraded",  # it works, and not as it should
     ]
 )
@@ -27,9 +29,11 @@ _ORDER: tuple[Kind, ...] = (
     "malformed",
     "missing",
     "invalid",
+    "conflicting",
     "rule",
     "unavailable",
     "throttled",
+    "unknown",
     "degraded",
 )
 

@@ -139,6 +139,16 @@ class Schema:
         return tuple((trail[0].keys[0][0], trail) for trail in self.leaves if _is_flat(trail))
 
     @cached_property
+    def flat_keys(self) -> frozenset[str | int]:
+        """Their keys."""
+        return frozenset(key for key, _ in self.flat)
+
+    @cached_property
+    def flat_secrets(self) -> "tuple[tuple[str | int, Trail], ...]":
+        """Those of them that are secrets."""
+        return tuple((key, trail) for key, trail in self.flat if trail[-1].secret)
+
+    @cached_property
     def deep(self) -> "tuple[Trail, ...]":
         """The other leaves."""
         return tuple(trail for trail in self.leaves if not _is_flat(trail))
@@ -152,6 +162,16 @@ class Schema:
     def conditional(self) -> "tuple[Trail, ...]":
         """The trail of every field that a condition makes required."""
         return tuple(trail for trail in self.trails.values() if trail[-1].required_when is not None)
+
+    @cached_property
+    def structured(self) -> "tuple[Trail, ...]":
+        """The trail of every field for which a text is read as JSON."""
+        return tuple(trail for trail in self.trails.values() if trail[-1].is_json)
+
+    @cached_property
+    def choosy(self) -> "tuple[Trail, ...]":
+        """The trail of every field that an input may spell in several ways, by its own name or by one that leads to it."""
+        return tuple(trail for trail in self.trails.values() if any(len(node.keys) > 1 for node in trail))
 
     def leaves_of(self, path: str) -> "tuple[Trail, ...]":
         """The trail of a field that is no model, or of every one in the model that it is."""

@@ -312,7 +312,8 @@ def check_class(given: object, function: str) -> type[BaseSettings]:
 
 def _log_warnings(problems: Sequence[Problem]) -> None:
     for problem in problems:
-        logger.warning("%s", printable(redactor.redact(f"{problem.field or problem.settings_class}: {problem.message}")))
+        text = f"{problem.field or problem.settings_class}: {problem.message}{f'; {problem.tip}' if problem.tip else ''}"
+        logger.warning("%s", printable(redactor.redact(text)))
 
 
 def _is_not_of_ours(record: logging.LogRecord) -> bool:

@@ -77,6 +77,7 @@ def told(*arguments: str, **variables: str) -> dict[str, str]:
 def test_a_command_gets_every_value_under_the_name_that_the_class_reads() -> None:
     """What stores, files and defaults gave stands in variables; None does not, and the rest is passed on as it was."""
     Path(".env").write_text("APP_DB__PASSWORD='a b'\nAPP_PORT=07\n")
+    Path(".env").chmod(0o600)
     stored = secrets.token_hex()
     environment = told("services:App", STORED=stored, OTHER="x", app_db__host="h")
     names = {name: text for name, text in environment.items() if name.upper().startswith("APP_")}
@@ -189,6 +190,7 @@ def test_help_says_who_can_read_an_environment() -> None:
 def test_a_child_that_reads_the_same_class_gets_the_same_settings() -> None:
     """A real child that has these variables alone, and neither the env file nor the store, loads equal settings."""
     Path(".env").write_text("APP_DB__PASSWORD='#a \"b'\n")
+    Path(".env").chmod(0o600)
     code = (
         "from services import App; s = App(_env_file=None); "
         "print(s.port, *(secret.get_secret_value() for secret in (s.key, s.db.password)))"

@@ -88,6 +88,7 @@ def service(bao: OpenBao, stored: dict[str, str], tmp_path: Path) -> Service:
     password, token = secrets.token_urlsafe(24), bao.token("myservice")
     (folder / ".env").write_text("MYSERVICE_PAGE_SIZE=50\n")
     (folder / "run" / "myservice_database_url").write_text(f"postgresql://shop:{password}@db.example.com/shop")
+    (folder / "run" / "myservice_database_url").chmod(0o600)
     variables = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
