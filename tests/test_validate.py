@@ -509,7 +509,11 @@ def test_a_length_of_a_secret_is_not_told(monkeypatch: pytest.MonkeyPatch) -> No
     ("reference", "message", "tip"),
     [
         ("valt://a", "no provider for valt://", "did you mean vault://?"),
-        ("ftp://a", "no provider for ftp://", "known are openbao://, vault://"),
+        (
+            "ftp://a",
+            "no provider for ftp://",
+            "known are awssecrets://, awsssm://, azurekeyvault://, gcpsecrets://, openbao://, vault://",
+        ),
         ("store://a?versoin=3", "unknown parameter 'versoin'", "did you mean 'version'?"),
         ("store://a?x=3", "unknown parameter 'x'", "store:// takes version"),
     ],
