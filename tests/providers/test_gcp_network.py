@@ -264,10 +264,12 @@ def _tls_server(authority: trustme.CA, **options: Any) -> Iterator[int]:
         ended = threading.Event()
         thread = threading.Thread(target=serve)
         thread.start()
-        yield listener.getsockname()[1]
-        ended.set()
-        socket.create_connection(listener.getsockname()).close()
-        thread.join()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            ended.set()
+            socket.create_connection(listener.getsockname()).close()
+            thread.join()
 
 
 def test_a_certificate_that_is_out_of_its_time(through: Callable[..., GCP], fetch_one: FetchOne, tmp_path: Path) -> None:
