@@ -13,7 +13,7 @@ from confguard._schema import Trail
 from confguard._sources import State
 from confguard._state import ABSENT, find, present
 from confguard._taking import take
-from confguard._values import texts
+from confguard._values import is_empty, texts
 from confguard._wanting import bound_wants, outside_wants
 
 # Up to the last "@": a password that is not escaped as it should be is one all the same.
@@ -83,10 +83,12 @@ def _learn_secrets(load: Load, state: State, *, strict: bool) -> None:
     deep = ((trail, find(state, trail)) for trail in load.schema.deep if trail[-1].secret)
     for trail, value in chain(flat, deep):
         node = trail[-1]
-        for text in texts(value) if value is not ABSENT else ():
+        if value is ABSENT:
+            continue
+        for text in texts(value):
             redactor.learn(text, node.path)
-            if not text and strict and not node.takes_empty:
-                load.refuse_empty(trail)
+        if strict and not node.takes_empty and is_empty(value):
+            load.refuse_empty(trail)
 
 
 def _learn_passwords(value: object, path: str) -> bool:

@@ -9,7 +9,7 @@ from confguard._redaction import redactor
 from confguard._reference import Reference
 from confguard._schema import Trail
 from confguard._state import ABSENT, find, place, place_object
-from confguard._values import Unreadable, loads, texts
+from confguard._values import Unreadable, is_empty, loads, texts
 from confguard.provider import Failure, Found
 
 _OUTAGE = frozenset({"unavailable", "throttled"})
@@ -73,9 +73,9 @@ def _put(load: Load, trail: Trail, value: object, origin: Origin) -> None:
     node = trail[-1]
     load.origins.note_fetched(node.path, origin)
     if node.secret:
+        if not node.takes_empty and is_empty(value):
+            load.refuse_empty(trail)
         for text in texts(value):
-            if not text and not node.takes_empty:
-                load.refuse_empty(trail)
             load.texts.append(text)
             redactor.learn(text, node.path)
     place(load.fetched, load.state, trail, value)

@@ -210,6 +210,15 @@ def texts(value: object, *, keys: bool = False) -> Iterator[str | bytes]:
             yield str(item)
 
 
+def is_empty(value: object) -> bool:
+    """Whether a secret is an empty text, or a list that has one in it. What stands in objects may be no secret, and is not judged."""
+    if callable(reveal := getattr(value, "get_secret_value", None)):
+        value = reveal()
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(is_empty, value))
+    return isinstance(value, str | bytes) and not value
+
+
 def _field_names(kind: type) -> Iterable[str] | None:
     """The fields of a model or a dataclass, and what a model keeps beside them; None for any other type."""
     if (fields := getattr(kind, "__pydantic_fields__", None)) is not None:

@@ -1,6 +1,7 @@
 """What code and command lines give: instances in place of values, and arguments that are wrong."""
 
 import dataclasses
+import json
 import secrets
 from typing import Annotated, Any
 
@@ -148,3 +149,23 @@ def test_an_alias_path_that_leads_nowhere_is_told_of_its_field(monkeypatch: pyte
     (problem,) = problems_of(Settings)
     assert (problem.kind, problem.field) == ("invalid", "port")
     assert problem.message == "PORTS has nothing at the place that its alias path leads to"
+
+
+def test_an_empty_text_beside_a_secret_in_an_object_is_no_empty_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of objects in a list only pydantic can tell which text is a secret; one that may be empty does not refuse the list."""
+
+    class Account(BaseModel):
+        note: str
+        token: SecretStr
+
+    class Settings(BaseSettings):
+        accounts: list[Account]
+        keys: tuple[SecretStr, ...] = ()
+
+    token = secrets.token_urlsafe()
+    monkeypatch.setenv("ACCOUNTS", json.dumps([{"note": "", "token": token}]))
+    assert validate(Settings).accounts[0].token.get_secret_value() == token
+    monkeypatch.setenv("KEYS", json.dumps([token, ""]))
+    with pytest.raises(ConfigError) as caught:
+        validate(Settings)
+    assert [(problem.field, problem.message) for problem in caught.value.problems] == [("keys", "is empty")]
