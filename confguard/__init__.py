@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from confguard._version import __version__
 
 if TYPE_CHECKING:
-    from confguard._bindings import From, FromEach, Required, When, rule
+    from confguard._bindings import FileVariable, From, FromEach, Required, When, rule
     from confguard._explain import Explained, explain
     from confguard._problem import Origin, Problem
     from confguard._settings import BaseSettings, SettingsConfigDict, lazy, validate
@@ -15,6 +15,7 @@ __all__ = [
     "BaseSettings",
     "ConfigError",
     "Explained",
+    "FileVariable",
     "From",
     "FromEach",
     "Origin",
@@ -34,6 +35,7 @@ _HOMES = {
     "BaseSettings": "_settings",
     "ConfigError": "exceptions",
     "Explained": "_explain",
+    "FileVariable": "_bindings",
     "From": "_bindings",
     "FromEach": "_bindings",
     "Origin": "_problem",

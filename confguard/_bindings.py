@@ -111,6 +111,19 @@ class Required:
     when: When
 
 
+@dataclass(frozen=True, slots=True)
+class FileVariable:
+    """Gives the variable that names the file with a secret another name than the field's own variable with ``_FILE`` behind it.
+
+        database_password: Annotated[SecretStr, FileVariable("PGPASSFILE")]
+
+    Attributes:
+        name: The variable, as it stands in the environment or an env file: no prefix is put before it.
+    """
+
+    name: str
+
+
 RULE = "__confguard_rule__"
 
 

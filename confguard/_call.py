@@ -1,12 +1,10 @@
 """One call of `validate`, or one run of a command: its settings classes are loaded together, with one report."""
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -15,15 +13,15 @@ from pydantic_settings import BaseSettings, SettingsError
 
 from confguard._classes import schema_of
 from confguard._conflicts import conflicts
+from confguard._envfiles import look_at_env_files
 from confguard._explain import known
 from confguard._fetch import Together
-from confguard._invalid import faulty_code, invalid, unmade_source, unreadable_files
+from confguard._invalid import faulty_code, invalid, unmade_source
 from confguard._load import Load, StopLoad, loading
 from confguard._only import make_only
 from confguard._problem import Problem
 from confguard._resolver import Watcher, unwatched
 from confguard._rules import judge
-from confguard._sources import Raised, attempt
 from confguard._unknown import Finding, Stray, strays, tell
 from confguard._values import closest
 from confguard._warnings import warnings
@@ -120,14 +118,10 @@ def load_settings(call: Call) -> tuple[Loaded, ...]:
 
 
 def _load_one(settings_class: type[BaseSettings], call: Call, together: Together, stops: list[BaseException]) -> Loaded:
+    arguments, wrong_files = look_at_env_files(settings_class, call.arguments)
     load = Load(settings_class, only=call.only, together=together)
-    settings, stop = _construct(load, call.arguments)
-    if not load.ran and stop is None and (files := _unreadable_env_files(settings_class, call.arguments)):
-        # An env file that cannot be decoded keeps pydantic-settings from making any source at all.
-        readable = [path for path, raised in files if raised is None]
-        load = Load(settings_class, only=call.only, together=together)
-        settings, stop = _construct(load, {**call.arguments, "_env_file": readable or None})
-        load.problems += unreadable_files((path, raised) for path, raised in files if raised is not None)
+    settings, stop = _construct(load, arguments)
+    load.problems += wrong_files
     if stop is not None:
         stops.append(stop)
     elif load.ran:
@@ -177,19 +171,6 @@ def _anew(exc: BaseException) -> BaseException:
         return type(exc)()
     except TypeError:
         return KeyboardInterrupt()
-
-
-def _unreadable_env_files(settings_class: type[BaseSettings], arguments: Mapping[str, Any]) -> list[tuple[str, Raised | None]]:
-    """Every regular env file of the class's configuration with what is wrong with it; empty where all can be read."""
-    given = arguments.get("_env_file", settings_class.model_config.get("env_file"))
-    encoding = settings_class.model_config.get("env_file_encoding") or "utf-8"
-    files: list[tuple[str, Raised | None]] = []
-    for file in [given] if isinstance(given, str | os.PathLike) else given or []:
-        path = Path(file).expanduser()
-        if path.is_file():
-            text = attempt(partial(path.read_text, encoding=encoding))
-            files.append((str(file), text if isinstance(text, Raised) else None))
-    return files if any(raised for _, raised in files) else []
 
 
 def _log(loaded: Sequence[Loaded], together: Together, seconds: float) -> None:

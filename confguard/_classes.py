@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from pydantic import AliasChoices, AliasPath, BaseModel
 from pydantic.fields import FieldInfo
 
-from confguard._bindings import From, FromEach, Required, rules_of
+from confguard._bindings import FileVariable, From, FromEach, Required, rules_of
 from confguard._mistakes import Fault, stray_rules, wrong_deciders, wrong_prefixes
 from confguard._plan import DECODE
 from confguard._problem import Problem
@@ -81,9 +81,30 @@ def _node(
     )
     binding, faults = _binding(node, info)
     faults += _bound_twice(node) if binding is not None else []
+    named, wrong = _file_variable(node, info)
+    faults += wrong
     mistakes += [Problem("mistake", path, message, tip=tip) for message, tip in faults]
     conditions = [item.when for item in info.metadata if isinstance(item, Required)]
-    return dataclasses.replace(node, binding=None if faults else binding, required_when=conditions[0] if conditions else None)
+    return dataclasses.replace(
+        node,
+        binding=None if faults else binding,
+        required_when=conditions[0] if conditions else None,
+        file_variable=named,
+    )
+
+
+def _file_variable(node: Node, info: FieldInfo) -> tuple[str | None, list[Fault]]:
+    """The variable that names a field's file by a rule of its own, and what is wrong with that."""
+    names = [item.name for item in info.metadata if isinstance(item, FileVariable)]
+    if not names:
+        return None, []
+    if len(names) > 1:
+        return None, [("it has two file variables", "keep one FileVariable(…)")]
+    if not node.secret or node.children:
+        return None, [("a variable can name a file for a secret field alone", "make it SecretStr, SecretBytes or Secret[…]")]
+    if not names[0] or "=" in names[0] or "\0" in names[0]:
+        return None, [(f"no variable can be called {names[0]!r}", "write FileVariable('PGPASSFILE')")]
+    return names[0], []
 
 
 def _binding(node: Node, info: FieldInfo) -> tuple[Binding | None, list[Fault]]:

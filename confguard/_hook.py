@@ -7,21 +7,25 @@ from typing import Any
 from pydantic_settings import BaseSettings
 
 from confguard._load import Load, active_load
+from confguard._named import with_files
 from confguard._places import Places
 from confguard._sources import Fault, Raised, Source, attempt
 
 _Bound = Callable[..., tuple[Source, ...]]
 
 
-def append_source(owner: type[BaseSettings], source: Callable[[type[BaseSettings]], Source]) -> None:
+def append_source(owner: type[BaseSettings], source: Callable[..., Source]) -> None:
     """Let a class's hook return a source as the last, whatever the class, a mixin or a base makes of the others.
+
+    Those of ours that read files with secrets stand among the others.
 
     Only the hook of the class that is being loaded adds it: one that is reached by ``super()`` returns what it always did, so
     that user code may unpack it.
 
     Args:
         owner: The settings class.
-        source: Makes the source for a class.
+        source: Makes the source for a class; where no load of `validate` is under way, it is also given the list of the reasons
+            why files are not read.
     """
     own = owner.__dict__.get("settings_customise_sources")
     if not isinstance(own, _Hook):
@@ -31,7 +35,7 @@ def append_source(owner: type[BaseSettings], source: Callable[[type[BaseSettings
 class _Hook:
     """A class's hook. Binds as the user's own does: to the instance, where pydantic-settings is one that calls it on that."""
 
-    def __init__(self, owner: type[BaseSettings], own: Any, source: Callable[[type[BaseSettings]], Source]) -> None:
+    def __init__(self, owner: type[BaseSettings], own: Any, source: Callable[..., Source]) -> None:
         self._owner, self._own, self._source = owner, own, source
 
     def __get__(self, instance: BaseSettings | None, cls: type[BaseSettings]) -> _Bound:
@@ -50,8 +54,12 @@ class _Hook:
             return hook(settings_cls, *args, **kwargs)
         load = active_load(cls)
         if load is None:
-            return (*hook(settings_cls, *args, **kwargs), self._source(settings_cls))
-        return (*load.watch(_customised(hook, load, settings_cls, *args, **kwargs)), self._source(settings_cls))
+            faults: list[Fault] = []
+            sources = with_files(hook(settings_cls, *args, **kwargs), cls, faults, strict=False)
+            return (*sources, self._source(settings_cls, faults))
+        usual = _customised(hook, load, settings_cls, *args, **kwargs)
+        sources = with_files(usual, cls, load.readings.faults, load.wanted, strict=True)
+        return (*load.watch(sources), self._source(settings_cls))
 
 
 def _customised(hook: _Bound, load: Load, settings_cls: type, *args: Source, **kwargs: Source) -> tuple[Source, ...]:

@@ -1,7 +1,7 @@
 """pydantic's errors as problems: on field paths, with native names, and without what must not be shown."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from confguard._problem import Origin, Problem
 from confguard._redaction import redactor
 from confguard._report import place_of
 from confguard._schema import Node, Trail
-from confguard._sources import Raised, describe
+from confguard._sources import describe
 from confguard._values import quotes_part, texts
 
 # Errors whose text says what a field wants and quotes nothing of what it got. Any other is told of a secret by its type alone:
@@ -218,9 +218,3 @@ def unmade_source(exc: SettingsError, load: Load) -> Problem:
     field = found[1] if found and found[1] in load.schema.trails else ""
     tip = "see what the command line gives, which is read before all else"
     return Problem(raised.kind, field, redactor.redact(f"a source cannot be made: {raised.message}"), tip=tip)
-
-
-def unreadable_files(faults: Iterable[tuple[str, Raised]]) -> Iterator[Problem]:
-    """The problems of env files that cannot be read."""
-    for path, raised in faults:
-        yield Problem(raised.kind, "", raised.message, origin=Origin("dotenv", place=path))

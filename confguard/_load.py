@@ -113,7 +113,7 @@ class Load:
 
     def forget(self) -> None:
         """Let go of every value. A copied context can keep a load alive."""
-        self.lacks_mount = any(not path.is_dir() for places in self.places for path in places.directories())
+        self.lacks_mount = any(places.lacks_mount() for places in self.places)
         self.readings.clear()
         self.state, self.fetched = {}, {}
         self.texts.clear()
@@ -161,7 +161,9 @@ class Load:
         trail = next((trail for trail in within if fault.places.holds_bad_json(trail)), within[0])
         path = trail[-1].path
         message = redactor.redact(fault.raised.message)
-        tip = 'a list is written ["a", "b"], an object {"a": 1}' if trail[-1].is_json and "JSON" in message else None
+        tip = fault.raised.tip
+        if trail[-1].is_json and "JSON" in message:
+            tip = 'a list is written ["a", "b"], an object {"a": 1}'
         self.faults[path] = Problem(fault.raised.kind, path, message, tip=tip, origin=fault.places.origin(trail))
 
     def note_origins(self, given: Mapping[str, State]) -> None:

@@ -1,7 +1,7 @@
 """What fields are called where variables are read: by a class's prefix, delimiter and case."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -34,6 +34,13 @@ class Naming(NamedTuple):
             delimiter = self.delimiter
             names = [f"{name}{delimiter}{key[0]}" for name in names for key in node.keys] if delimiter else []
         return names
+
+    def file_variables(self, trail: Trail) -> list[str]:
+        """What a variable is called that names a file with the field's value, before case is folded."""
+        if (custom := trail[-1].file_variable) is not None:
+            return [custom]
+        plain = tuple(replace(node, keys=tuple(key for key in node.keys if len(key) == 1)) for node in trail)
+        return [f"{name}_FILE" for name in self.names(plain)] if all(node.keys for node in plain) else []
 
     def folded(self, name: str) -> str:
         """A name as a source keeps it."""
@@ -105,7 +112,7 @@ def _work_out(schema: Schema, naming: Naming) -> Taken:
         called = [naming.folded(name) for name in naming.names(trail)]
         names.update(called)
         if node.secret:
-            names.update(naming.folded(f"{name}_FILE") for name in called)
+            names.update(map(naming.folded, naming.file_variables(trail)))
         extra = _extra(node)
         if extra in starts and naming.delimiter:
             starts[extra] += [f"{name}{naming.folded(naming.delimiter)}" for name in called]

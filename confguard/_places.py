@@ -21,6 +21,8 @@ from pydantic_settings import (
 )
 from pydantic_settings.sources import PydanticBaseEnvSettingsSource
 
+from confguard._files import FileFault, read_file
+from confguard._local import FilesSource
 from confguard._naming import naming_of
 from confguard._problem import Origin
 from confguard._schema import Trail
@@ -51,7 +53,10 @@ class Places:
     def __init__(self, source: object, label: str | None = None) -> None:
         self.source = source
         kind, self._has_names, has_variables = _kind(type(source))
-        self.label = label or kind or source_name(source)
+        own = source if isinstance(source, FilesSource) else None
+        self.label = label or (own.label if own else None) or kind or source_name(source)
+        self.later_wins = own is None and self.label in ("dotenv", "mounted")
+        self._own: Mapping[str, Origin] = own.origins if own else {}
         self.variables: Mapping[str, str | None] = getattr(source, "env_vars", {}) if has_variables else {}
         self.naming = naming_of(source)
         self._with_twins: list[Path] = []
@@ -73,6 +78,8 @@ class Places:
             if variable is not None:
                 spelled, place = self._spelled.get(variable, (variable, None))
                 return Origin(self.label, spelled, place)
+        if trail[-1].path in self._own:
+            return self._own[trail[-1].path]
         if self.label == "mounted":
             for name in self.names(trail[:1]):
                 if (path := self._files.get(self.folded(name))) is not None:
@@ -81,6 +88,9 @@ class Places:
 
     def looked_in(self, trail: Trail) -> Iterator[str]:
         """The places of this source where a value of the field would be found, as an operator would write them."""
+        if isinstance(self.source, FilesSource):
+            yield from self.source.looked_in(trail)
+            return
         names, form = self.names(trail), ""
         if not names:  # no delimiter: a nested model comes as a whole or not at all
             names, form = self.names(trail[:1]), " (as JSON)"
@@ -100,9 +110,31 @@ class Places:
         elif self.label != "init":
             yield self.label
 
+    def passed_over(self, trail: Trail, text: str) -> bool:
+        """Whether a place of this source has a file for the field, which was not read."""
+        origin = self._own.get(trail[-1].path)
+        return origin is not None and is_named_by(text, origin)
+
     def names(self, trail: Trail) -> list[str]:
         """What a variable or a file of the field alone is called, before case is folded."""
         return self.naming.names(trail) if self._has_names else []
+
+    def file_variables(self, trail: Trail) -> list[str]:
+        """What a variable of this source is called that names a file with the field's value, before case is folded."""
+        return self.naming.file_variables(trail) if self._has_names else []
+
+    def container(self, trail: Trail) -> str | None:
+        """What the variables begin with that address a part of the field's value, where that is no model; folded."""
+        delimiter = self.naming.delimiter
+        is_open = delimiter and trail[-1].is_json and not trail[-1].children
+        names = self.names(trail) if is_open else ()
+        return self.folded(f"{names[0]}{delimiter}") if names else None
+
+    def leftovers(self, name: str) -> tuple[str, ...]:
+        """The keys under which pydantic-settings gives a variable that no field takes: whole, without prefix, or its end."""
+        delimiter = self.folded(self.naming.delimiter or "")
+        end = name.rpartition(delimiter)[2] if delimiter else name
+        return tuple(dict.fromkeys((name, name.removeprefix(self.folded(self.naming.prefix)), end)))
 
     def variable(self, key: str) -> Origin | None:
         """The variable of an env file that pydantic-settings calls by this key in the input, with its prefix or without."""
@@ -166,9 +198,10 @@ class Places:
             return gone | {self.folded(name): (name, None) for name, text in present if text}
         spelled: dict[str, tuple[str, str | None]] = {}
         for path in self._env_files():
-            if path.is_file():
+            content = read_file(path, roots=["/"])
+            if not isinstance(content, FileFault):
                 encoding = getattr(self.source, "env_file_encoding", None) or "utf-8"
-                text = path.read_text(encoding=encoding, errors="replace")
+                text = content.data.decode(encoding, errors="replace")
                 names = _ASSIGNED.findall(text)
                 of_file = {self.folded(name): (name, str(path)) for name in names}
                 if len(of_file) < len(set(names)):
@@ -196,7 +229,13 @@ class Places:
         if not isinstance(source, DotEnvSettingsSource) or source.env_file is None:
             return []
         files = [source.env_file] if isinstance(source.env_file, str | os.PathLike) else source.env_file
-        return [_search_upwards(Path(file).expanduser(), getattr(source, "env_file_depth", 0)) for file in files]
+        return [search_upwards(Path(file).expanduser(), getattr(source, "env_file_depth", 0)) for file in files]
+
+    def lacks_mount(self) -> bool:
+        """Whether a declared directory, or a file that a variable names, is not there."""
+        if isinstance(self.source, FilesSource):
+            return self.source.lacks_mount
+        return any(not path.is_dir() for path in self.directories())
 
     def directories(self) -> list[Path]:
         """The mounted directories of this source."""
@@ -223,7 +262,13 @@ def source_name(source: object) -> str:
     return str(getattr(source, "__name__", type(source).__name__))
 
 
-def _search_upwards(path: Path, depth: int) -> Path:
+def is_named_by(text: str, origin: Origin) -> bool:
+    """Whether a place that was looked in is that of an origin; it has the place of one that has a place, else its name."""
+    written = f" {text.removesuffix(' (as JSON)')}".casefold()
+    return written.endswith(f" {origin.place or origin.name}".casefold())
+
+
+def search_upwards(path: Path, depth: int) -> Path:
     """Where pydantic-settings finds an env file that is looked for in parent directories too."""
     if depth > 0 and not path.is_absolute() and not path.is_file():
         candidates = (parent / path for parent in islice(Path.cwd().parents, depth))

@@ -48,7 +48,7 @@ _EXIT: dict[Kind, int] = {
 }
 
 
-LOCAL = frozenset({"init", "env", "dotenv", "mounted", "default"})
+LOCAL = frozenset({"init", "env", "dotenv", "named", "mounted", "default"})
 """What the usual sources are called in an origin; anything else is a scheme or the class name of a source."""
 
 
@@ -57,9 +57,10 @@ class Origin:
     """Where a value came from.
 
     Attributes:
-        source: ``init``, ``env``, ``dotenv``, ``mounted``, ``default``, a provider's scheme, or the class name of a source.
+        source: ``init``, ``env``, ``dotenv``, ``named`` (a file that a variable names), ``mounted``, ``default``, a provider's
+            scheme, or the class name of a source.
         name: The native name there: the variable as it is spelled, the path of the file, the path in the store.
-        place: The file that a variable stands in, for ``dotenv``.
+        place: The file that a variable stands in, for ``dotenv``; the variable that names the file, for ``named``.
         version: The version that a store gave.
         shadowed: Other places that had a value too and were passed over, nearest first.
     """

@@ -49,6 +49,8 @@ BUILTIN: Mapping[str, Entry] = {
     "awsssm": _AWS,
     "azurekeyvault": Entry("confguard_azure", "AzureKeyVault", "azure.keyvault.secrets", "azure"),
     "gcpsecrets": Entry("confguard_gcp", "GCP", "google.cloud.secretmanager_v1", "gcp"),
+    "env": Entry("confguard_local", "Environment"),
+    "file": Entry("confguard_local", "Files"),
     "openbao": _VAULT,
     "vault": _VAULT,
 }

@@ -72,6 +72,7 @@ class Node:
         model: The nested model itself.
         default: The default of a secret, which is one too.
         possible: The values that a literal or an enumeration can have; None for any other type.
+        file_variable: The variable that names a file with its value, where it is not called by the usual rule.
     """
 
     path: str
@@ -89,6 +90,7 @@ class Node:
     model: type | None = None
     default: object = dataclasses.field(default=None, repr=False, compare=False)
     possible: tuple[object, ...] | None = None
+    file_variable: str | None = None
 
     @property
     def output(self) -> Key | None:
@@ -152,6 +154,11 @@ class Schema:
     def deep(self) -> "tuple[Trail, ...]":
         """The other leaves."""
         return tuple(trail for trail in self.leaves if not _is_flat(trail))
+
+    @cached_property
+    def secrets(self) -> "tuple[Trail, ...]":
+        """The leaves that are secrets, as far as a value can be handed to them."""
+        return tuple(trail for trail in self.leaves if trail[-1].secret and all(node.output is not None for node in trail))
 
     @cached_property
     def bound(self) -> "tuple[Trail, ...]":

@@ -1,6 +1,7 @@
 """The public face: the base class, `validate` and `lazy`."""
 
 import logging
+import os
 from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from functools import wraps
@@ -21,6 +22,7 @@ from confguard._problem import Problem
 from confguard._redaction import redactor
 from confguard._report import printable
 from confguard._rules import judge
+from confguard._sources import Fault
 from confguard._turns import turn_to_load
 from confguard._waiting import load_patiently
 from confguard.exceptions import ConfigError
@@ -45,6 +47,10 @@ class SettingsConfigDict(pydantic_settings.SettingsConfigDict, total=False):
     allowed_references: Sequence[str]
     """Prefixes of the references that a variable, an env file or a mounted file may hold in place of a value, written
     ``ref+vault://secret/myservice#/key``: ``["vault://secret/myservice/"]``. None unless told."""
+
+    file_roots: Sequence[str | os.PathLike[str]]
+    """Directories that the files must lie in, links resolved, which variables like ``TOKEN_FILE`` name. Unless told, what the
+    environment names may lie anywhere, and what an env file names in or below its directory, or in ``secrets_dir``."""
 
 
 def _guarded(name: str) -> Any:
@@ -149,6 +155,10 @@ class BaseSettings(pydantic_settings.BaseSettings):
 class BindingsSource(PydanticBaseSettingsSource):
     """The source of bound fields: stands last, sees what the others found, and fetches the rest."""
 
+    def __init__(self, settings_cls: type[pydantic_settings.BaseSettings], faults: Sequence[Fault] = ()) -> None:
+        super().__init__(settings_cls)
+        self._faults = faults
+
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Nothing: a field alone is never fetched."""
         return None, field_name, False
@@ -159,13 +169,14 @@ class BindingsSource(PydanticBaseSettingsSource):
         Raises:
             ConfigError: Outside of `validate`, which collects problems: what could not be fetched.
         """
-        if owned_by_outer_load(self.settings_cls):
+        if owned_by_outer_load(self.settings_cls) and not self._faults:
             return {}
         state: Any = self.current_state
         load = active_load(self.settings_cls)
         if load is not None:
             return complete(load, state, self.settings_sources_data, strict=True)
         load = Load(self.settings_cls)
+        load.readings.faults += self._faults
         with loading(load):
             found = complete(load, state, self.settings_sources_data, strict=False)
         problems = tuple(load.all_problems())

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource, SecretsSettingsSource
 
+from confguard._mounted import GuardedSource
 from confguard._places import Places
 from confguard._problem import Kind
 
@@ -31,6 +32,7 @@ class Raised:
 
     kind: Kind
     message: str
+    tip: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Readings:
     def read(self, source: Source) -> dict[str, Any]:
         """What a source gives; where it fails, what it gives without the fields that fail."""
         places = Places(source)
-        if isinstance(source, SecretsSettingsSource) and type(source) is SecretsSettingsSource and source.secrets_dir:
+        if isinstance(source, GuardedSource):
             with _without_absent_directories(source, places):
                 state = self._attempt(source)
         else:

@@ -13,7 +13,7 @@ from confguard._redaction import redactor
 from confguard._schema import Trail
 from confguard._sources import attempt
 
-_FILES = ("dotenv", "mounted")
+_FILES = ("dotenv", "named", "mounted")
 _ATOMIC = "..data"
 """The link by which the kubelet, and what does as it does, swaps all files of a mounted directory at once."""
 
@@ -62,7 +62,8 @@ def _open_files(load: Load, wanted: list[Trail]) -> Iterator[Problem]:
         for places in load.origins.givers(trail) if trail[-1].secret else ():
             if places.label in _FILES:
                 origin = places.origin(trail)
-                files.setdefault(origin.place or origin.name, (trail, origin))
+                file = origin.name if places.label == "named" else origin.place or origin.name
+                files.setdefault(file, (trail, origin))
     for file, (trail, origin) in files.items():
         mode = attempt(partial(_open_mode, Path(file)))
         if isinstance(mode, int) and mode:

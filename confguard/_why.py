@@ -7,7 +7,7 @@ from typing import Any, Literal
 from confguard._explain import shown
 from confguard._fetch import Want
 from confguard._load import Load
-from confguard._places import Places
+from confguard._places import Places, is_named_by
 from confguard._problem import Kind, Origin, Problem
 from confguard._resolver import Answer
 from confguard._rules import valid_part
@@ -130,11 +130,11 @@ def _ranked(groups: Iterable[Sequence[Step]]) -> Iterator[Step]:
 
 def _in_source(load: Load, places: Places, state: State, trail: Trail) -> Iterator[Step]:
     texts = list(places.looked_in(trail))
-    if places.label in ("dotenv", "mounted"):
-        texts.reverse()  # later files win
+    if places.later_wins:
+        texts.reverse()
     has = find(state, trail) is not ABSENT
     origin = places.origin(trail) if has else _fault_of(load, places, trail)
-    at = next((at for at, text in enumerate(texts) if origin is not None and _names(text, origin)), None)
+    at = next((at for at, text in enumerate(texts) if origin is not None and is_named_by(text, origin)), None)
     if origin is not None and at is None:
         at = len(texts)
         texts.append(str(origin))
@@ -144,6 +144,8 @@ def _in_source(load: Load, places: Places, state: State, trail: Trail) -> Iterat
             yield Step(str(origin), "used") if has else Step(str(origin), load.faults[_faulty(load, trail)].kind)
         elif at is not None and number > at:
             yield Step(place, "not asked", f"{origin} has the value")
+        elif at is None and places.passed_over(trail, text):
+            yield Step(place, "not asked")
         elif _is_unreadable(load, places):
             yield Step(place, "unreadable")
         else:
@@ -163,12 +165,6 @@ def _fault_of(load: Load, places: Places, trail: Trail) -> Origin | None:
 
 def _is_unreadable(load: Load, places: Places) -> bool:
     return any(fault.places.source is places.source for fault in load.readings.faults if not fault.field)
-
-
-def _names(text: str, origin: Origin) -> bool:
-    """Whether a place that was looked in is that of an origin; it has the file of one that has a file, else its name."""
-    written = f" {text.removesuffix(' (as JSON)')}".casefold()
-    return written.endswith(f" {origin.place or origin.name}".casefold())
 
 
 def _in_stores(load: Load, trail: Trail) -> Iterator[Step]:

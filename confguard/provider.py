@@ -28,12 +28,29 @@ from datetime import datetime
 from time import monotonic
 from typing import ClassVar, Literal, Protocol, TypeVar
 
+from confguard._files import FILE_LIMIT, FileContent, FileFault, read_file, without_line_ending
 from confguard._redaction import redactor
 from confguard._reference import Reference
 from confguard._version import __version__
 from confguard._watched import watched
 
-__all__ = ["USER_AGENT", "Deadline", "Failure", "FailureKind", "Found", "Provider", "Reference", "fan_out", "hide", "watched"]
+__all__ = [
+    "FILE_LIMIT",
+    "USER_AGENT",
+    "Deadline",
+    "Failure",
+    "FailureKind",
+    "FileContent",
+    "FileFault",
+    "Found",
+    "Provider",
+    "Reference",
+    "fan_out",
+    "hide",
+    "read_file",
+    "watched",
+    "without_line_ending",
+]
 
 USER_AGENT = f"confguard-settings/{__version__}"
 """What requests to a store carry as user agent, so that its audit can tell who asked."""

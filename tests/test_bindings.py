@@ -382,7 +382,7 @@ class TestWhen:
             validate(settings_class)
         (problem,) = caught.value.problems
         assert (problem.kind, problem.field, problem.tip) == ("missing", "dsn", "it is required when app_env is production")
-        assert problem.looked_in == ("env DSN",)
+        assert problem.looked_in == ("env DSN", "env DSN_FILE")
         with pytest.raises(ConfigError, match="dsn"):
             settings_class()
         monkeypatch.setenv("DSN", token_hex())
@@ -401,7 +401,7 @@ class TestWhen:
         with pytest.raises(ConfigError) as caught:
             validate(Settings)
         (problem,) = caught.value.problems
-        assert problem.looked_in == ("env KEY", "no store, since it is only bound when app_env is production")
+        assert problem.looked_in == ("env KEY", "env KEY_FILE", "no store, since it is only bound when app_env is production")
 
 
 class TestOutage:

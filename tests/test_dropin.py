@@ -190,6 +190,7 @@ def test_exported_names_are_these() -> None:
         "BaseSettings",
         "ConfigError",
         "Explained",
+        "FileVariable",
         "From",
         "FromEach",
         "Origin",

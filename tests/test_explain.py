@@ -163,6 +163,7 @@ def test_why_a_local_value_is_used() -> None:
             ("env APP_KEY", "not set", ""),
             ("dotenv local.env APP_KEY", "used", ""),
             (".env", "not asked", "dotenv local.env APP_KEY has the value"),
+            ("env APP_KEY_FILE", "not set", ""),
             ("mount/app_key", "not there", ""),
             ("store missing/a", "not asked", "dotenv local.env APP_KEY has the value"),
             ("store b", "not asked", "dotenv local.env APP_KEY has the value"),
@@ -175,6 +176,7 @@ def test_why_a_local_value_is_used() -> None:
 def test_why_an_alternative_is_used() -> None:
     """Of alternatives the one that is missing, the one that has the value, and the one that was not needed are told apart."""
     assert chains("App", "key", STORED="x" * 9)["key"][3:] == [
+        ("env APP_KEY_FILE", "not set", ""),
         ("mount", "not there", ""),
         ("store missing/a", "missing", ""),
         ("store b", "used", ""),
@@ -251,14 +253,15 @@ def test_why_is_told_to_people_too() -> None:
     done = run(["explain", "services:App", "--why", "key"], STORED=secrets.token_hex())
     assert done.stdout.splitlines() == [
         "key",
-        "    env APP_KEY      not set",
-        "    local.env        not there",
-        "    .env             not there",
-        "    mount            not there",
-        "    store missing/a  missing",
-        "    store b          found, version 3  <- this one",
-        "    store c          not asked, since the one before it is found",
-        "    default          none",
+        "    env APP_KEY       not set",
+        "    local.env         not there",
+        "    .env              not there",
+        "    env APP_KEY_FILE  not set",
+        "    mount             not there",
+        "    store missing/a   missing",
+        "    store b           found, version 3  <- this one",
+        "    store c           not asked, since the one before it is found",
+        "    default           none",
     ]
 
 

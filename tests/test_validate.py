@@ -238,7 +238,12 @@ def test_everything_that_is_wrong_is_in_one_report(monkeypatch: pytest.MonkeyPat
             "database_url",
             "",
             tip="MYSERVICE_DATABSE_URL is set. Did you mean MYSERVICE_DATABASE_URL?",
-            looked_in=("env MYSERVICE_DATABASE_URL", "MYSERVICE_DATABASE_URL in .env", str(mounted / "myservice_database_url")),
+            looked_in=(
+                "env MYSERVICE_DATABASE_URL",
+                "MYSERVICE_DATABASE_URL in .env",
+                "env MYSERVICE_DATABASE_URL_FILE",
+                str(mounted / "myservice_database_url"),
+            ),
         ),
         "db.replicas": Problem(
             "malformed",
@@ -259,7 +264,13 @@ def test_everything_that_is_wrong_is_in_one_report(monkeypatch: pytest.MonkeyPat
             "other",
             "store other: there is no such value",
             origin=Origin("store", "other"),
-            looked_in=("env MYSERVICE_OTHER", "MYSERVICE_OTHER in .env", str(mounted / "myservice_other"), "store://other"),
+            looked_in=(
+                "env MYSERVICE_OTHER",
+                "MYSERVICE_OTHER in .env",
+                "env MYSERVICE_OTHER_FILE",
+                str(mounted / "myservice_other"),
+                "store://other",
+            ),
         ),
         "port": Problem(
             "invalid",
@@ -512,7 +523,7 @@ def test_a_length_of_a_secret_is_not_told(monkeypatch: pytest.MonkeyPatch) -> No
         (
             "ftp://a",
             "no provider for ftp://",
-            "known are awssecrets://, awsssm://, azurekeyvault://, gcpsecrets://, openbao://, vault://",
+            "known are awssecrets://, awsssm://, azurekeyvault://, env://, file://, gcpsecrets://, openbao://, vault://",
         ),
         ("store://a?versoin=3", "unknown parameter 'versoin'", "did you mean 'version'?"),
         ("store://a?x=3", "unknown parameter 'x'", "store:// takes version"),

@@ -50,10 +50,10 @@ def test_four_mistakes_are_one_report(service: Service, bao: OpenBao) -> None:
     for line in (
         'tip        the policy needs: path "secret/data/payments" { capabilities = ["read"] }',
         "tip        MYSERVICE_PUBLC_URL is set. Did you mean MYSERVICE_PUBLIC_URL?",
-        "looked in  env MYSERVICE_DATABASE_URL, MYSERVICE_DATABASE_URL in .env, run/myservice_database_url",
+        "env MYSERVICE_DATABASE_URL, MYSERVICE_DATABASE_URL in .env, env MYSERVICE_DATABASE_URL_FILE, run/myservice_database_url",
         "from       dotenv .env MYSERVICE_PAGE_SIZE",
     ):
-        assert f"    {line}\n" in checked.stdout
+        assert f"{line}\n" in checked.stdout
     assert checked.stdout.endswith("\nAppSettings: 4 errors, 0 warnings (myservice.settings)\n")
 
 

@@ -1,6 +1,7 @@
 """What type checkers see of the public API. Checked by mypy and pyright, and never run."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, ClassVar, assert_type
 
 from pydantic import SecretStr
@@ -9,6 +10,7 @@ from confguard import (
     BaseSettings,
     ConfigError,
     Explained,
+    FileVariable,
     From,
     FromEach,
     Origin,
@@ -22,6 +24,7 @@ from confguard import (
     validate,
 )
 from confguard.provider import Deadline, Failure, FailureKind, Found, Provider, Reference, fan_out, hide
+from confguard_local import Environment, Files
 from confguard_vault import AppRole, Token, Vault
 
 
@@ -29,7 +32,9 @@ class AppSettings(BaseSettings):
     """A class as users write it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MYSERVICE_", providers=[Vault(address="https://127.0.0.1:8200", auth=AppRole("role", "secret"))]
+        env_prefix="MYSERVICE_",
+        providers=[Vault(address="https://127.0.0.1:8200", auth=AppRole("role", "secret")), Files(["/etc/app"]), Environment()],
+        file_roots=["/run/secrets", Path("/etc/app")],
     )
 
     debug: bool = False
@@ -37,6 +42,7 @@ class AppSettings(BaseSettings):
     secret_key: Annotated[SecretStr, From("vault://secret/myservice#/secret_key")]
     old_key: Annotated[SecretStr, From("vault://a", "vault://b", when=When(port=80), on_outage="default")] = SecretStr("")
     keys: Annotated[list[SecretStr], FromEach("vault://a", "vault://b", secret=True)]
+    password: Annotated[SecretStr, FileVariable("PGPASSFILE")]
     dsn: Annotated[SecretStr | None, Required(When(port={80, 443}))] = None
 
     @rule("debug must be off on port 80")

@@ -95,7 +95,7 @@ def broken(terminal: Terminal, store: OpenBao, made: dict[str, str]) -> None:
         "stripe_key       denied",
         'path "secret/data/payments" { capabilities = ["read"] }',
         "database_url     missing",
-        f".env, {DATABASE_URL}",
+        f"_FILE, {DATABASE_URL}",
         "MYSERVICE_PUBLC_URL is set. Did you mean MYSERVICE_PUBLIC_URL?",
         "page_size        invalid",
         "dotenv .env MYSERVICE_PAGE_SIZE",
