@@ -211,7 +211,7 @@ def texts(value: object, *, keys: bool = False) -> Iterator[str | bytes]:
 
 
 def is_empty(value: object) -> bool:
-    """Whether a secret is an empty text, or a list that has one in it. What stands in objects may be no secret: it is not judged."""
+    """Whether a secret is an empty text, or a list with one in it. What stands in objects may be no secret: it is not judged."""
     if callable(reveal := getattr(value, "get_secret_value", None)):
         value = reveal()
     if isinstance(value, list | tuple | set | frozenset):
