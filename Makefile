@@ -17,7 +17,7 @@ demo: $(READY)  ## run the Flask service of docs/examples, well and badly config
 	@$(BIN)/python docs/examples/flask-service/demo.py
 
 test: $(READY)  ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3
 
 bench: $(READY)  ## measure
 	@$(BIN)/python -m tests.benchmarks
