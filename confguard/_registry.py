@@ -42,7 +42,7 @@ class Entry:
         return f"pip install '{DISTRIBUTION}[{self.extra}]'"
 
 
-_AWS = Entry("confguard_aws", "Aws", "botocore", "aws")
+_AWS = Entry("confguard_aws", "AWS", "botocore", "aws")
 _VAULT = Entry("confguard_vault", "Vault", "hvac", "vault")
 BUILTIN: Mapping[str, Entry] = {
     "awssecrets": _AWS,

@@ -46,7 +46,7 @@ def test_importing_the_vault_provider_imports_no_sdk() -> None:
 
 
 def test_importing_the_aws_provider_imports_no_sdk() -> None:
-    modules = imported_by("from confguard_aws import Aws, Agent; Aws(region='eu-west-1', agent=Agent()).requests([])")
+    modules = imported_by("from confguard_aws import AWS, Agent; AWS(region='eu-west-1', agent=Agent()).requests([])")
     assert "confguard_aws" in modules
     assert not modules & SDKS
 

@@ -1,6 +1,6 @@
 """The provider of ``awssecrets://`` and ``awsssm://``: AWS Secrets Manager and Parameter Store."""
 
 from confguard_aws._config import Agent
-from confguard_aws._provider import Aws
+from confguard_aws._provider import AWS
 
-__all__ = ["Agent", "Aws"]
+__all__ = ["AWS", "Agent"]

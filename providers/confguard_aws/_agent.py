@@ -80,7 +80,7 @@ def _read(secret: Secret, agent: Agent, wire: Wire) -> Answer:
 def _get(agent: Agent, wire: Wire, secret: Secret, token: str) -> tuple[int, Mapping[str, str], bytes]:
     query = urlencode({_QUERY[name]: value for name, value in parameters_of(secret).items()})
     url = f"{agent.address.rstrip('/')}/secretsmanager/get?{query}"
-    headers = {"X-Aws-Parameters-Secrets-Token": token, "User-Agent": USER_AGENT}
+    headers = {"X-AWS-Parameters-Secrets-Token": token, "User-Agent": USER_AGENT}
     response = wire.send(AWSRequest(method="GET", url=url, headers=headers).prepare())
     return response.status_code, {str(name).lower(): str(value) for name, value in response.headers.items()}, response.content
 

@@ -18,13 +18,13 @@ from confguard_aws._wire import Wire
 _OPEN = Row(
     "unconfigured",
     "the endpoint is plain http to another machine, which would show the secrets to the network",
-    "use https, or say Aws(allow_http=True) where the network itself is protected",
+    "use https, or say AWS(allow_http=True) where the network itself is protected",
 )
 
 _WITH_CREDENTIALS = Row(
     "unconfigured",
     "there is a user or a password in the endpoint's address",
-    "take it out of AWS_ENDPOINT_URL or Aws(endpoint_url=…): AWS wants none, and addresses are shown",
+    "take it out of AWS_ENDPOINT_URL or AWS(endpoint_url=…): AWS wants none, and addresses are shown",
 )
 _AGENT = "agent"
 

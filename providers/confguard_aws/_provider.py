@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from confguard_aws._client import Clients
 
 
-class Aws:
+class AWS:
     """Secrets of AWS Secrets Manager, ``awssecrets://prod/db#/password``, and of Parameter Store, ``awsssm:///prod/db/password``.
 
     What is not given is what the SDK finds in its own standard configuration: the environment (``AWS_PROFILE``,
@@ -55,7 +55,7 @@ class Aws:
 
     def __repr__(self) -> str:
         given = self._options
-        return f"Aws(region={given.region!r}, profile={given.profile!r}, agent={given.agent!r})"
+        return f"AWS(region={given.region!r}, profile={given.profile!r}, agent={given.agent!r})"
 
     def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
         """Fetch references: secrets 20 a call, parameters 10 a call, side by side.
@@ -91,7 +91,7 @@ class Aws:
     def warnings(self) -> tuple[str, ...]:
         """What about the way this is set up should be known even when all is well."""
         if self._options.allow_http and self._options.endpoint_url and is_open(self._options.endpoint_url):
-            return ("Aws(allow_http=True) is set, and the endpoint is plain http: anyone on the way can read the secrets",)
+            return ("AWS(allow_http=True) is set, and the endpoint is plain http: anyone on the way can read the secrets",)
         return ()
 
     def close(self) -> None:

@@ -147,14 +147,14 @@ ERRORS: Mapping[str, Row] = {
     ),
     # Where and how to ask.
     "ProfileNotFound": Row(
-        "unconfigured", "there is no such profile", "check AWS_PROFILE or Aws(profile=…), AWS_CONFIG_FILE and HOME"
+        "unconfigured", "there is no such profile", "check AWS_PROFILE or AWS(profile=…), AWS_CONFIG_FILE and HOME"
     ),
     "ConfigParseError": Row("unconfigured", "the configuration file cannot be read", "mend ~/.aws/config and ~/.aws/credentials"),
     "ConfigNotFound": Row("unconfigured", "the configuration file is not there", "check AWS_CONFIG_FILE"),
     "InvalidConfigError": Row("unconfigured", "the configuration of the profile cannot work", "mend it in ~/.aws/config"),
     "UnknownCredentialError": Row("unconfigured", "credential_source names what does not exist", "mend it in ~/.aws/config"),
-    "NoRegionError": Row("unconfigured", "no region is set", "set AWS_DEFAULT_REGION or AWS_REGION, or say Aws(region=…)"),
-    "InvalidRegionError": Row("unconfigured", "the region is none", "check AWS_DEFAULT_REGION or Aws(region=…)"),
+    "NoRegionError": Row("unconfigured", "no region is set", "set AWS_DEFAULT_REGION or AWS_REGION, or say AWS(region=…)"),
+    "InvalidRegionError": Row("unconfigured", "the region is none", "check AWS_DEFAULT_REGION or AWS(region=…)"),
     **dict.fromkeys(("BaseEndpointResolverError", "EndpointProviderError", "InvalidEndpointConfigurationError"), _NO_ENDPOINT),
     "InvalidProxiesConfigError": Row("unconfigured", "the proxy's configuration cannot work", "check HTTPS_PROXY"),
     "InvalidRetryConfigurationError": Row(
@@ -199,7 +199,7 @@ FAULTS: Mapping[str, Row] = {
         "unconfigured", "its certificate is for another host name", "check the endpoint, and what stands before it"
     ),
     "out_of_date": Row("unavailable", "its certificate is out of its time", "set this machine's clock, or renew the certificate"),
-    "not_tls": Row("unconfigured", "it does not speak TLS", "check the scheme of AWS_ENDPOINT_URL or Aws(endpoint_url=…)"),
+    "not_tls": Row("unconfigured", "it does not speak TLS", "check the scheme of AWS_ENDPOINT_URL or AWS(endpoint_url=…)"),
     "tls": Row("unconfigured", "no TLS connection can be agreed on", _WAY),
     "ca_bundle": Row("unconfigured", "the authorities to trust cannot be read", "check the file of AWS_CA_BUNDLE"),
     "proxy": Row("unavailable", "the proxy did not let us through", "check HTTPS_PROXY, and whether this host needs a proxy"),

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -36,18 +37,18 @@ def moto() -> Generator[str]:
         server.stop()
 
 
-@contextmanager
-def secrets_manager(stored: Stored) -> Generator[dict[str, str]]:
+def aws_client(service: str, address: str) -> Any:
+    """A client of the SDK, to write what the service will read."""
     from botocore.session import Session
 
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return Session().create_client(service, region_name="eu-west-1", endpoint_url=address, **keys)
+
+
+@contextmanager
+def secrets_manager(stored: Stored) -> Generator[dict[str, str]]:
     with moto() as address:
-        client = Session().create_client(
-            "secretsmanager",
-            region_name="eu-west-1",
-            endpoint_url=address,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        client = aws_client("secretsmanager", address)
         for name, value in objects(stored).items():
             client.create_secret(Name=f"prod/{name}", SecretString=json.dumps(value))
         client.close()
@@ -56,12 +57,8 @@ def secrets_manager(stored: Stored) -> Generator[dict[str, str]]:
 
 @contextmanager
 def parameter_store(stored: Stored) -> Generator[dict[str, str]]:
-    from botocore.session import Session
-
     with moto() as address:
-        client = Session().create_client(
-            "ssm", region_name="eu-west-1", endpoint_url=address, aws_access_key_id="test", aws_secret_access_key="test"
-        )
+        client = aws_client("ssm", address)
         for name, value in objects(stored).items():
             for key, text in value.items():
                 client.put_parameter(Name=f"/prod/{name}/{key}", Value=text, Type="SecureString")

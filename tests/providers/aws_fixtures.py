@@ -10,7 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from confguard.testing._aws import AwsDouble
-from confguard_aws import Aws
+from confguard_aws import AWS
 from tests.providers.aws_rig import REGION
 
 
@@ -31,9 +31,9 @@ def double_fixture(keys: tuple[str, str]) -> Iterator[AwsDouble]:
 
 
 @pytest.fixture(name="aws")
-def aws_fixture(double: AwsDouble) -> Aws:
+def aws_fixture(double: AwsDouble) -> AWS:
     """A provider that asks the stand-in."""
-    return Aws(region=REGION, endpoint_url=double.address)
+    return AWS(region=REGION, endpoint_url=double.address)
 
 
 @pytest.fixture(scope="session", name="moto")
@@ -67,6 +67,6 @@ def store_fixture(moto: str) -> Iterator[Moto]:
 
 
 @pytest.fixture(name="real")
-def real_fixture(moto: str, keys: tuple[str, str]) -> Aws:
+def real_fixture(moto: str, keys: tuple[str, str]) -> AWS:
     """A provider that asks moto."""
-    return Aws(region=REGION, endpoint_url=moto)
+    return AWS(region=REGION, endpoint_url=moto)

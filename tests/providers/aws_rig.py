@@ -9,7 +9,7 @@ import trustme
 from confguard._reference import parse_reference
 from confguard.provider import Deadline, Failure, FailureKind, Found, Provider
 from confguard.testing._aws import AwsDouble
-from confguard_aws import Aws
+from confguard_aws import AWS
 from tests.providers.faults import FaultyStore
 
 REGION = "eu-west-1"
@@ -96,17 +96,17 @@ class AwsStore(FaultyStore):
 
     def misplaced(self) -> Mapping[str, Provider]:
         return {
-            "unresolved": Aws(region=REGION, endpoint_url="https://store.invalid"),
-            "wrong name": Aws(region=REGION, endpoint_url=f"https://localhost:{self.port}", ca_bundle=self._ca_bundle),
-            "unknown authority": Aws(region=REGION, endpoint_url=f"https://127.0.0.1:{self.port}"),
+            "unresolved": AWS(region=REGION, endpoint_url="https://store.invalid"),
+            "wrong name": AWS(region=REGION, endpoint_url=f"https://localhost:{self.port}", ca_bundle=self._ca_bundle),
+            "unknown authority": AWS(region=REGION, endpoint_url=f"https://127.0.0.1:{self.port}"),
         }
 
     def requests(self) -> int:
         return len(self.double.calls)
 
-    def _aws(self, *, port: int | None = None, profile: str | None = None) -> Aws:
+    def _aws(self, *, port: int | None = None, profile: str | None = None) -> AWS:
         address = f"https://127.0.0.1:{port or self.port}"
-        return Aws(region=REGION, profile=profile, endpoint_url=address, ca_bundle=self._ca_bundle)
+        return AWS(region=REGION, profile=profile, endpoint_url=address, ca_bundle=self._ca_bundle)
 
 
 class SsmStore(AwsStore):

@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from confguard.provider import Failure, FailureKind
 from confguard.testing._aws import Answer, AwsDouble, error
-from confguard_aws import Aws
+from confguard_aws import AWS
 from confguard_aws._failures import clock_skew, refusal_of, retry_seconds, safe_request_id
 from confguard_aws._fault import row_of
 from confguard_aws._tables import CODES, ERRORS, FAULTS
@@ -58,7 +58,7 @@ def test_each_code_is_of_its_kind(code: str, kind: FailureKind, ending: str) -> 
     + [(status, "unavailable") for status in (500, 502, 503, 504)],
 )
 def test_an_answer_without_a_known_code_is_told_by_its_status(
-    double: AwsDouble, aws: Aws, status: int, kind: FailureKind
+    double: AwsDouble, aws: AWS, status: int, kind: FailureKind
 ) -> None:
     """A page of something that stands before AWS has no code; neither its text nor its code is shown."""
     double.answers["GetSecretValue"] = Answer(status, b"<html>hunter22</html>", {"content-type": "text/html"})
@@ -67,7 +67,7 @@ def test_an_answer_without_a_known_code_is_told_by_its_status(
     assert "hunter22" not in repr(result)
 
 
-def test_a_code_that_looks_like_none_is_not_shown(double: AwsDouble, aws: Aws) -> None:
+def test_a_code_that_looks_like_none_is_not_shown(double: AwsDouble, aws: AWS) -> None:
     for code in ("hunter22", "Hunter 22 is the password", "x" * 500):
         double.answers["GetSecretValue"] = error(code)
         assert failure(aws, "awssecrets://a", 0.9).message == "awssecrets a: 400, an error that is not known here"
@@ -75,7 +75,7 @@ def test_a_code_that_looks_like_none_is_not_shown(double: AwsDouble, aws: Aws) -
     assert failure(aws, "awssecrets://a", 0.9).message == "awssecrets a: BrandNewException, an error that is not known here"
 
 
-def test_what_is_denied_names_the_action_and_the_resource(double: AwsDouble, aws: Aws) -> None:
+def test_what_is_denied_names_the_action_and_the_resource(double: AwsDouble, aws: AWS) -> None:
     double.errors["prod/db"] = "AccessDeniedException"
     result = failure(aws, "awssecrets://prod/db")
     assert result.tip == (
@@ -90,11 +90,11 @@ def test_what_is_denied_names_the_action_and_the_resource(double: AwsDouble, aws
 
 def test_the_partition_is_that_of_the_region(double: AwsDouble, keys: tuple[str, str]) -> None:
     double.errors["a"] = "AccessDeniedException"
-    result = failure(Aws(region="us-gov-west-1", endpoint_url=double.address), "awssecrets://a")
+    result = failure(AWS(region="us-gov-west-1", endpoint_url=double.address), "awssecrets://a")
     assert " on arn:aws-us-gov:secretsmanager:us-gov-west-1:*:secret:a-??????; " in str(result.tip)
 
 
-def test_the_request_id_is_kept(double: AwsDouble, aws: Aws) -> None:
+def test_the_request_id_is_kept(double: AwsDouble, aws: AWS) -> None:
     double.answers["GetSecretValue"] = error("AccessDeniedException", x_amzn_requestid="3f5a2c11-aaaa")
     assert failure(aws, "awssecrets://a").request_id == "3f5a2c11-aaaa"
     double.answers["GetSecretValue"] = error("AccessDeniedException", x_amzn_requestid="the password is hunter22")
@@ -103,7 +103,7 @@ def test_the_request_id_is_kept(double: AwsDouble, aws: Aws) -> None:
 
 @pytest.mark.parametrize(("seconds", "words"), [(3600, "behind"), (-3600, "ahead of")])
 @pytest.mark.parametrize("code", ["InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed"])
-def test_a_wrong_clock_is_said_with_its_size(double: AwsDouble, aws: Aws, seconds: int, words: str, code: str) -> None:
+def test_a_wrong_clock_is_said_with_its_size(double: AwsDouble, aws: AWS, seconds: int, words: str, code: str) -> None:
     double.clock = seconds
     double.answers["GetSecretValue"] = error(code)
     result = failure(aws, "awssecrets://a")
@@ -113,7 +113,7 @@ def test_a_wrong_clock_is_said_with_its_size(double: AwsDouble, aws: Aws, second
     assert abs(int(found[1]) - 3600) < 5
 
 
-def test_a_right_clock_is_not_blamed(double: AwsDouble, aws: Aws) -> None:
+def test_a_right_clock_is_not_blamed(double: AwsDouble, aws: AWS) -> None:
     double.clock = 200
     double.answers["GetSecretValue"] = error("InvalidSignatureException")
     assert failure(aws, "awssecrets://a").tip == "check the secret key of AWS_ACCESS_KEY_ID, and this machine's clock"
@@ -134,7 +134,7 @@ def test_when_to_come_back_is_kept(headers: dict[str, str], seconds: float | Non
     assert refusal_of("ThrottlingException", 400, headers, {}).failure("a").retry_after == seconds
 
 
-def test_the_sdk_tries_again_as_long_as_the_deadline_has_room(double: AwsDouble, aws: Aws) -> None:
+def test_the_sdk_tries_again_as_long_as_the_deadline_has_room(double: AwsDouble, aws: AWS) -> None:
     """With room for its longest pauses it makes its three tries; without, one."""
     double.answers["GetSecretValue"] = error("InternalServiceError", 500)
     assert failure(aws, "awssecrets://a", 10).kind == "unavailable"
@@ -143,7 +143,7 @@ def test_the_sdk_tries_again_as_long_as_the_deadline_has_room(double: AwsDouble,
     assert len(double.operations()) == 1
 
 
-def test_what_is_asked_to_wait_long_is_not_waited_for(double: AwsDouble, aws: Aws) -> None:
+def test_what_is_asked_to_wait_long_is_not_waited_for(double: AwsDouble, aws: AWS) -> None:
     """A pause that AWS asks for, and that would end after the deadline, is not begun."""
     double.answers["GetSecretValue"] = error("ThrottlingException", x_amz_retry_after="5000")
     result = failure(aws, "awssecrets://a", 4)
@@ -212,8 +212,8 @@ def test_what_only_looks_like_a_value_is_none() -> None:
 
 @pytest.mark.parametrize("scheme", ["awssecrets", "awsssm"])
 def test_no_region_is_unconfigured_and_asks_nobody(keys: tuple[str, str], double: AwsDouble, scheme: str) -> None:
-    assert failure(Aws(endpoint_url=double.address), f"{scheme}://a") == Failure(
-        "unconfigured", f"{scheme} a: no region is set", "set AWS_DEFAULT_REGION or AWS_REGION, or say Aws(region=…)"
+    assert failure(AWS(endpoint_url=double.address), f"{scheme}://a") == Failure(
+        "unconfigured", f"{scheme} a: no region is set", "set AWS_DEFAULT_REGION or AWS_REGION, or say AWS(region=…)"
     )
     assert double.calls == []
 
@@ -223,7 +223,7 @@ def test_the_region_comes_from_the_environment(
     keys: tuple[str, str], double: AwsDouble, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "ap-south-1")
-    failure(Aws(endpoint_url=double.address), "awssecrets://a")
+    failure(AWS(endpoint_url=double.address), "awssecrets://a")
     assert [call.region for call in double.calls] == ["ap-south-1"]
 
 
@@ -243,25 +243,25 @@ def test_what_is_configured_and_cannot_work(
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv(variable, text)
-    result = failure(Aws(), "awssecrets://a", 2)
+    result = failure(AWS(), "awssecrets://a", 2)
     assert (result.kind, result.message) == ("unconfigured", f"awssecrets a: {message}")
 
 
 def test_a_configuration_file_that_cannot_be_read(keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("no ini file")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    assert failure(Aws(region=REGION), "awssecrets://a") == Failure(
+    assert failure(AWS(region=REGION), "awssecrets://a") == Failure(
         "unconfigured", "awssecrets a: the configuration file cannot be read", "mend ~/.aws/config and ~/.aws/credentials"
     )
 
 
 def test_plain_http_to_another_machine_is_refused(keys: tuple[str, str]) -> None:
     """Unless code says that it may be, which every load warns of."""
-    result = failure(Aws(region=REGION, endpoint_url="http://aws.test"), "awssecrets://a")
+    result = failure(AWS(region=REGION, endpoint_url="http://aws.test"), "awssecrets://a")
     assert (result.kind, "plain http to another machine" in result.message) == ("unconfigured", True)
-    allowed = Aws(region=REGION, endpoint_url="http://aws.invalid", allow_http=True)
+    allowed = AWS(region=REGION, endpoint_url="http://aws.invalid", allow_http=True)
     assert "plain http" not in failure(allowed, "awssecrets://a", 2).message
-    assert [len(one.warnings()) for one in (allowed, Aws(region=REGION, endpoint_url="http://127.0.0.1:1", allow_http=True))] == [
+    assert [len(one.warnings()) for one in (allowed, AWS(region=REGION, endpoint_url="http://127.0.0.1:1", allow_http=True))] == [
         1,
         0,
     ]
@@ -291,7 +291,7 @@ def test_endpoints_are_those_of_the_sdk(
         raise botocore.exceptions.EndpointConnectionError(endpoint_url=request.url)
 
     monkeypatch.setattr(Wire, "send", lambda wire, request: sent(wire, request=request))
-    failure(Aws(region=region), "awssecrets://a", 0.9)
+    failure(AWS(region=region), "awssecrets://a", 0.9)
     own: Any = botocore.session.Session().create_client("secretsmanager", region_name=region, config=Config())
     own.meta.events.register("before-send", lambda request, **_: sent(request=request))
     with pytest.raises(botocore.exceptions.EndpointConnectionError):
@@ -300,7 +300,7 @@ def test_endpoints_are_those_of_the_sdk(
     assert asked == [f"https://{host}/"] * 2
 
 
-def test_a_fetch_outlives_its_provider_being_closed(double: AwsDouble, aws: Aws) -> None:
+def test_a_fetch_outlives_its_provider_being_closed(double: AwsDouble, aws: AWS) -> None:
     double.put_secret("a", "value")
     aws.close()
     assert value(aws, "awssecrets://a") == "value"

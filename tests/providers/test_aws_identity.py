@@ -13,7 +13,7 @@ from confguard._redaction import redactor
 from confguard.provider import Failure
 from confguard.testing._aws import Answer, AwsDouble, error
 from confguard.testing._proxy import FaultProxy
-from confguard_aws import Aws
+from confguard_aws import AWS
 from tests.providers.aws_fixtures import double_fixture, keys_fixture, moto_fixture  # noqa: F401 - fixtures
 from tests.providers.aws_rig import REGION, failure, value
 
@@ -25,12 +25,12 @@ def _no_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def nobody(double: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> Aws:
+def nobody(double: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> AWS:
     """A provider for the double, in an environment without credentials."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     double.put_secret("a", "value")
-    return Aws(region=REGION, endpoint_url=double.address)
+    return AWS(region=REGION, endpoint_url=double.address)
 
 
 def files(monkeypatch: pytest.MonkeyPatch, folder: Path, **texts: str) -> None:
@@ -46,7 +46,7 @@ def container_credentials(secret_key: str, token: str) -> Answer:
     return Answer(200, json.dumps(told).encode())
 
 
-def test_no_credentials_are_unauthenticated(double: AwsDouble, nobody: Aws) -> None:
+def test_no_credentials_are_unauthenticated(double: AwsDouble, nobody: AWS) -> None:
     assert failure(nobody, "awssecrets://a") == Failure(
         "unauthenticated",
         "awssecrets a: no credentials",
@@ -55,13 +55,13 @@ def test_no_credentials_are_unauthenticated(double: AwsDouble, nobody: Aws) -> N
     assert double.calls == []
 
 
-def test_half_of_the_credentials_is_unauthenticated(nobody: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_of_the_credentials_is_unauthenticated(nobody: AWS, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
     result = failure(nobody, "awssecrets://a")
     assert (result.kind, result.message) == ("unauthenticated", "awssecrets a: half of the credentials is not set")
 
 
-def test_a_profile_has_credentials(nobody: Aws, double: AwsDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_profile_has_credentials(nobody: AWS, double: AwsDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By name in code or in the environment; its region too."""
     secret_key = secrets.token_hex(20)
     files(
@@ -70,16 +70,16 @@ def test_a_profile_has_credentials(nobody: Aws, double: AwsDouble, monkeypatch: 
         config="[profile shop]\nregion = us-west-2\n",
         credentials=f"[shop]\naws_access_key_id = AKIASHOP\naws_secret_access_key = {secret_key}\n",
     )
-    assert value(Aws(profile="shop", endpoint_url=double.address), "awssecrets://a") == "value"
+    assert value(AWS(profile="shop", endpoint_url=double.address), "awssecrets://a") == "value"
     monkeypatch.setenv("AWS_PROFILE", "shop")
-    assert value(Aws(endpoint_url=double.address), "awssecrets://a") == "value"
+    assert value(AWS(endpoint_url=double.address), "awssecrets://a") == "value"
     assert [call.region for call in double.calls] == ["us-west-2"] * 2
     assert all("Credential=AKIASHOP/" in call.headers["authorization"] for call in double.calls)
     assert redactor.holds_secret(f"the key {secret_key}")
 
 
 def test_a_file_that_has_changed_is_read_anew(
-    nobody: Aws, double: AwsDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    nobody: AWS, double: AwsDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A provider that lives on takes rotated keys at its next load."""
     for key in ("AKIAOLD", "AKIARENEWED"):
@@ -92,7 +92,7 @@ def test_a_file_that_has_changed_is_read_anew(
         assert f"Credential={key}/" in double.calls[-1].headers["authorization"]
 
 
-def test_refused_credentials_are_not_kept(double: AwsDouble, nobody: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_credentials_are_not_kept(double: AwsDouble, nobody: AWS, monkeypatch: pytest.MonkeyPatch) -> None:
     """After "not known" the next load asks for new ones, though nothing here has changed."""
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{double.address}/role")
     double.answers["/role"] = container_credentials(secrets.token_hex(20), secrets.token_hex(20))
@@ -104,7 +104,7 @@ def test_refused_credentials_are_not_kept(double: AwsDouble, nobody: Aws, monkey
     assert double.operations() == ["/role", "GetSecretValue", "/role", "GetSecretValue", "GetSecretValue"]
 
 
-def test_a_container_has_credentials(double: AwsDouble, nobody: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_container_has_credentials(double: AwsDouble, nobody: AWS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its token file and what it gives are told to the redactor before a request carries them."""
     secret_key, token, own = (secrets.token_hex(20) for _ in range(3))
     (tmp_path / "token").write_text(own)
@@ -119,7 +119,7 @@ def test_a_container_has_credentials(double: AwsDouble, nobody: Aws, monkeypatch
 
 @pytest.mark.parametrize("way", ["refuses", "answers 500", "is not there"])
 def test_a_container_that_is_not_ready_is_unavailable(
-    double: AwsDouble, nobody: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
+    double: AwsDouble, nobody: AWS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
 ) -> None:
     """An identity that is announced, and cannot be had yet."""
     address = {"refuses": "http://127.0.0.1:1", "answers 500": double.address, "is not there": double.address}[way]
@@ -137,7 +137,7 @@ def test_a_container_that_is_not_ready_is_unavailable(
 
 
 def test_a_container_that_is_silent_is_held_to_the_deadline(
-    double: AwsDouble, nobody: Aws, monkeypatch: pytest.MonkeyPatch
+    double: AwsDouble, nobody: AWS, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FaultProxy(double.port, "blackhole") as proxy:
         monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{proxy.port}/role")
@@ -149,7 +149,7 @@ def test_a_container_that_is_silent_is_held_to_the_deadline(
 
 @pytest.mark.parametrize("there", [True, False])
 def test_web_identity(
-    double: AwsDouble, nobody: Aws, moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool
+    double: AwsDouble, nobody: AWS, moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: bool
 ) -> None:
     """The role of a pod: its token file may be late. The token is told to the redactor before it is sent."""
     token = secrets.token_hex(40)
@@ -171,7 +171,7 @@ def test_web_identity(
 
 
 def test_a_role_that_may_not_be_taken_is_told_as_such(
-    double: AwsDouble, nobody: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    double: AwsDouble, nobody: AWS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Where the service that gives credentials says no, that is no policy of the secret's."""
     files(
@@ -188,7 +188,7 @@ def test_a_role_that_may_not_be_taken_is_told_as_such(
     assert result.tip == "may who this workload is take the role? See the trust policy of the role, and sts:AssumeRole"
 
 
-def test_a_login_that_is_not_there_is_unauthenticated(nobody: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_login_that_is_not_there_is_unauthenticated(nobody: AWS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     config = (
         "[default]\nsso_session = corp\nsso_account_id = 123456789012\nsso_role_name = shop\n"
         "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.test/start\n"
@@ -199,7 +199,7 @@ def test_a_login_that_is_not_there_is_unauthenticated(nobody: Aws, monkeypatch: 
 
 
 @pytest.mark.parametrize("process", ["false", "echo hunter22"])
-def test_a_process_that_gives_no_credentials(nobody: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, process: str) -> None:
+def test_a_process_that_gives_no_credentials(nobody: AWS, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, process: str) -> None:
     files(monkeypatch, tmp_path, config=f"[default]\ncredential_process = {process}\n")
     result = failure(nobody, "awssecrets://a")
     assert result.kind in {"unauthenticated", "unconfigured"}
@@ -207,7 +207,7 @@ def test_a_process_that_gives_no_credentials(nobody: Aws, monkeypatch: pytest.Mo
 
 
 def test_a_machine_has_credentials(
-    double: AwsDouble, nobody: Aws, monkeypatch: pytest.MonkeyPatch, leaves_nothing: Callable[[], None]
+    double: AwsDouble, nobody: AWS, monkeypatch: pytest.MonkeyPatch, leaves_nothing: Callable[[], None]
 ) -> None:
     """The role of a machine, from its metadata service, over a connection that is closed with the others."""
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")

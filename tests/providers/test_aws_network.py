@@ -13,7 +13,7 @@ import trustme
 from confguard.provider import Deadline, Failure, Found, Reference
 from confguard.testing._aws import AwsDouble
 from confguard.testing._proxy import FaultProxy
-from confguard_aws import Aws
+from confguard_aws import AWS
 from tests.providers.aws_fixtures import double_fixture, keys_fixture  # noqa: F401 - fixtures
 from tests.providers.aws_rig import REGION, failure, run, value
 
@@ -31,12 +31,12 @@ def _warm(double: AwsDouble) -> None:
     double.put_secret("a", "value")
     double.put_secret("b", "value")
     double.put_parameter("a", "value")
-    run(Aws(region=REGION, endpoint_url=double.address), "awssecrets://a", "awsssm://a")
+    run(AWS(region=REGION, endpoint_url=double.address), "awssecrets://a", "awsssm://a")
     double.operations()
 
 
-def behind(proxy: FaultProxy, scheme: str = "http", ca_bundle: Path | None = None) -> Aws:
-    return Aws(region=REGION, endpoint_url=f"{scheme}://127.0.0.1:{proxy.port}", ca_bundle=ca_bundle)
+def behind(proxy: FaultProxy, scheme: str = "http", ca_bundle: Path | None = None) -> AWS:
+    return AWS(region=REGION, endpoint_url=f"{scheme}://127.0.0.1:{proxy.port}", ca_bundle=ca_bundle)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -87,7 +87,7 @@ def test_delay_is_shared(double: AwsDouble) -> None:
 def test_refused(scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    assert failure(Aws(region=REGION, endpoint_url=address), f"{scheme}://a", SECONDS) == Failure(
+    assert failure(AWS(region=REGION, endpoint_url=address), f"{scheme}://a", SECONDS) == Failure(
         "unavailable", f"{scheme} a at {address}: connection refused", "check the address, and that it is running"
     )
 
@@ -99,7 +99,7 @@ def test_unresolvable(monkeypatch: pytest.MonkeyPatch) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert failure(Aws(region="eu-nowhere-1"), "awssecrets://a", SECONDS) == Failure(
+    assert failure(AWS(region="eu-nowhere-1"), "awssecrets://a", SECONDS) == Failure(
         "unavailable",
         "awssecrets a at https://secretsmanager.eu-nowhere-1.amazonaws.com: the host name cannot be resolved",
         "check the region (eu-nowhere-1), and that names can be looked up here",
@@ -133,14 +133,14 @@ def tls(authority: tuple[trustme.CA, Path]) -> Iterator[Callable[..., AwsDouble]
 def test_tls(tls: Callable[..., AwsDouble], authority: tuple[trustme.CA, Path]) -> None:
     """A certificate of an authority that is named is taken; of another one, or for another name, it is not."""
     good, bad = tls("127.0.0.1"), tls("other.test")
-    trusting = Aws(region=REGION, endpoint_url=f"https://127.0.0.1:{good.port}", ca_bundle=authority[1])
+    trusting = AWS(region=REGION, endpoint_url=f"https://127.0.0.1:{good.port}", ca_bundle=authority[1])
     assert value(trusting, "awssecrets://a") == "value"
-    assert failure(Aws(region=REGION, endpoint_url=f"https://127.0.0.1:{good.port}"), "awssecrets://a", 0.9) == Failure(
+    assert failure(AWS(region=REGION, endpoint_url=f"https://127.0.0.1:{good.port}"), "awssecrets://a", 0.9) == Failure(
         "unconfigured",
         f"awssecrets a at https://127.0.0.1:{good.port}: its certificate is not signed by an authority that is trusted here",
         "set AWS_CA_BUNDLE to the file of the authority's certificate",
     )
-    wrong = Aws(region=REGION, endpoint_url=f"https://127.0.0.1:{bad.port}", ca_bundle=authority[1])
+    wrong = AWS(region=REGION, endpoint_url=f"https://127.0.0.1:{bad.port}", ca_bundle=authority[1])
     result = failure(wrong, "awssecrets://a", 0.9)
     assert (result.kind, result.message.endswith("its certificate is for another host name")) == ("unconfigured", True)
     assert not bad.calls
@@ -150,7 +150,7 @@ def test_tls(tls: Callable[..., AwsDouble], authority: tuple[trustme.CA, Path]) 
 def test_the_authority_may_come_from_the_environment(
     tls: Callable[..., AwsDouble], authority: tuple[trustme.CA, Path], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    aws = Aws(region=REGION, endpoint_url=f"https://127.0.0.1:{tls('127.0.0.1').port}")
+    aws = AWS(region=REGION, endpoint_url=f"https://127.0.0.1:{tls('127.0.0.1').port}")
     monkeypatch.setenv(name, str(authority[1]))
     assert value(aws, "awssecrets://a") == "value"
     monkeypatch.setenv(name, f"{authority[1]}-none")
@@ -159,7 +159,7 @@ def test_the_authority_may_come_from_the_environment(
 
 
 def test_plain_http_where_tls_is_meant(double: AwsDouble) -> None:
-    result = failure(Aws(region=REGION, endpoint_url=double.address.replace("http:", "https:")), "awssecrets://a", 0.9)
+    result = failure(AWS(region=REGION, endpoint_url=double.address.replace("http:", "https:")), "awssecrets://a", 0.9)
     assert (result.kind, result.message.endswith("it does not speak TLS")) == ("unconfigured", True)
 
 
@@ -169,14 +169,14 @@ def test_a_proxy_that_does_not_let_us_through(double: AwsDouble, monkeypatch: py
 
     with FaultProxy(double.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:hunter22@127.0.0.1:{proxy.port}")
-        result = failure(Aws(region=REGION), "awssecrets://a", 0.9)
+        result = failure(AWS(region=REGION), "awssecrets://a", 0.9)
     assert (result.kind, result.message.endswith("the proxy did not let us through")) == ("unavailable", True)
     assert "hunter22" not in repr(result)
     assert redactor.holds_secret("hunter22")
 
 
 def test_success_leaves_nothing(double: AwsDouble, leaves_nothing: Callable[[], None]) -> None:
-    aws = Aws(region=REGION, endpoint_url=double.address)
+    aws = AWS(region=REGION, endpoint_url=double.address)
     deadline = Deadline(10)
     refs = [Reference(scheme, f"app/{number}") for number in range(30) for scheme in SCHEMES]
     assert len(aws.fetch(refs, deadline=deadline)) == 60
@@ -188,7 +188,7 @@ def test_the_deadline_of_a_load_is_that_of_its_own_connections(double: AwsDouble
     """Two loads of one provider at once: each is held to its own deadline, and its connections are its own."""
     import threading
 
-    aws = Aws(region=REGION, endpoint_url=double.address)
+    aws = AWS(region=REGION, endpoint_url=double.address)
     results: list[Any] = []
     threads = [threading.Thread(target=lambda: results.append(value(aws, "awssecrets://a"))) for _ in range(8)]
     for thread in threads:

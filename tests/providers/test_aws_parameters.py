@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 from confguard import BaseSettings, From, SettingsConfigDict, validate
 from confguard.provider import Failure, Found
 from confguard.testing._aws import Answer, AwsDouble, error
-from confguard_aws import Aws
+from confguard_aws import AWS
 from tests.providers.aws_fixtures import (  # noqa: F401 - fixtures
     Moto,
     aws_fixture,
@@ -29,7 +29,7 @@ def path() -> str:
     return f"/app-{secrets.token_hex(4)}"
 
 
-def test_fifty_parameters_take_five_calls(double: AwsDouble, aws: Aws) -> None:
+def test_fifty_parameters_take_five_calls(double: AwsDouble, aws: AWS) -> None:
     names = [f"/app/{number}" for number in range(50)]
     for one in names:
         double.put_parameter(one, f"the value of {one}")
@@ -38,7 +38,7 @@ def test_fifty_parameters_take_five_calls(double: AwsDouble, aws: Aws) -> None:
     assert double.operations() == [NAMES] * 5
 
 
-def test_the_three_ways_to_write_a_name(store: Moto, real: Aws) -> None:
+def test_the_three_ways_to_write_a_name(store: Moto, real: AWS) -> None:
     """``awsssm:///x`` is /x, ``awsssm://a/b`` is /a/b, ``awsssm://x`` is x."""
     root = path()
     plain = root.removeprefix("/")
@@ -54,7 +54,7 @@ def test_the_three_ways_to_write_a_name(store: Moto, real: Aws) -> None:
     ]
 
 
-def test_versions_and_labels(store: Moto, real: Aws) -> None:
+def test_versions_and_labels(store: Moto, real: AWS) -> None:
     """A version is written behind a colon or as a parameter, a label behind a colon."""
     name = f"{path()}/key"
     for text in ("one", "two", "three"):
@@ -67,7 +67,7 @@ def test_versions_and_labels(store: Moto, real: Aws) -> None:
 
 
 @pytest.mark.parametrize("end", ["", ":9", ":green"])
-def test_what_is_not_there_is_missing(store: Moto, real: Aws, end: str) -> None:
+def test_what_is_not_there_is_missing(store: Moto, real: AWS, end: str) -> None:
     """A name, a version and a label that are not there are each told as missing, beside one that is."""
     name = f"{path()}/key"
     store.parameters.put_parameter(Name=name, Value="value", Type="SecureString")
@@ -77,7 +77,7 @@ def test_what_is_not_there_is_missing(store: Moto, real: Aws, end: str) -> None:
     assert [result.kind if isinstance(result, Failure) else result.value for result in results.values()] == ["missing", "value"]
 
 
-def test_one_name_and_two_versions_of_it_are_not_asked_for_in_one_call(double: AwsDouble, aws: Aws) -> None:
+def test_one_name_and_two_versions_of_it_are_not_asked_for_in_one_call(double: AwsDouble, aws: AWS) -> None:
     for text in ("one", "two"):
         double.put_parameter("/app/key", text)
     double.put_parameter("/app/other", "other")
@@ -87,7 +87,7 @@ def test_one_name_and_two_versions_of_it_are_not_asked_for_in_one_call(double: A
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])
-def test_one_name_that_is_refused_does_not_spoil_its_call(double: AwsDouble, aws: Aws, code: str) -> None:
+def test_one_name_that_is_refused_does_not_spoil_its_call(double: AwsDouble, aws: AWS, code: str) -> None:
     """AWS refuses a call for one name in it; each of the others is read nevertheless."""
     for one in ("a", "b", "c"):
         double.put_parameter(f"/app/{one}", one)
@@ -100,14 +100,14 @@ def test_one_name_that_is_refused_does_not_spoil_its_call(double: AwsDouble, aws
     assert double.operations() == [NAMES] * 4
 
 
-def test_a_call_that_is_throttled_is_not_made_ten_times(double: AwsDouble, aws: Aws) -> None:
+def test_a_call_that_is_throttled_is_not_made_ten_times(double: AwsDouble, aws: AWS) -> None:
     double.answers[NAMES] = error("ThrottlingException", retry_after="7")
     results = run(aws, "awsssm:///a", "awsssm:///b", seconds=0.9)
     assert [(one.kind, one.retry_after) for one in results.values() if isinstance(one, Failure)] == [("throttled", 7.0)] * 2
     assert double.operations() == [NAMES]
 
 
-def test_a_name_that_the_answer_does_not_speak_of_is_malformed(double: AwsDouble, aws: Aws) -> None:
+def test_a_name_that_the_answer_does_not_speak_of_is_malformed(double: AwsDouble, aws: AWS) -> None:
     double.answers[NAMES] = Answer(200, b'{"Parameters": [{"Name": "/b", "Value": "x"}], "InvalidParameters": []}')
     result = failure(aws, "awsssm:///a")
     assert (result.kind, result.message) == (
@@ -123,13 +123,13 @@ def test_a_name_that_the_answer_does_not_speak_of_is_malformed(double: AwsDouble
         ({"Name": "/a", "Value": "x", "Version": 2}, "another version"),
     ],
 )
-def test_a_parameter_of_the_wrong_shape_is_malformed(double: AwsDouble, aws: Aws, entry: dict[str, object], message: str) -> None:
+def test_a_parameter_of_the_wrong_shape_is_malformed(double: AwsDouble, aws: AWS, entry: dict[str, object], message: str) -> None:
     double.answers[NAMES] = Answer(200, json.dumps({"Parameters": [entry]}).encode())
     result = failure(aws, "awsssm:///a:1")
     assert (result.kind, result.message.endswith(message)) == ("malformed", True)
 
 
-def test_a_list_is_a_list(store: Moto, real: Aws) -> None:
+def test_a_list_is_a_list(store: Moto, real: AWS) -> None:
     """A ``StringList`` is handed over as the JSON list that it is, so that a list field and a fragment can take it."""
     name = f"{path()}/hosts"
     store.parameters.put_parameter(Name=name, Value="a.test,b.test", Type="StringList")
@@ -144,7 +144,7 @@ def test_a_list_is_a_list(store: Moto, real: Aws) -> None:
     assert settings.second.get_secret_value() == "b.test"
 
 
-def test_a_path_fills_a_model(store: Moto, real: Aws) -> None:
+def test_a_path_fills_a_model(store: Moto, real: AWS) -> None:
     """Each segment below the path is a key; types are pydantic's business; all pages are read."""
     root = path()
 
@@ -177,7 +177,7 @@ def test_a_path_fills_a_model(store: Moto, real: Aws) -> None:
     assert database.extra == {f"k{n}": str(n) for n in range(25)}
 
 
-def test_a_path_is_asked_for_once_and_page_by_page(double: AwsDouble, aws: Aws) -> None:
+def test_a_path_is_asked_for_once_and_page_by_page(double: AwsDouble, aws: AWS) -> None:
     for number in range(21):
         double.put_parameter(f"/app/{number:02}", str(number))
     assert json.loads(value(aws, "awsssm://app/")) == {f"{number:02}": str(number) for number in range(21)}
@@ -185,7 +185,7 @@ def test_a_path_is_asked_for_once_and_page_by_page(double: AwsDouble, aws: Aws) 
     assert run_one(aws, "awsssm:///app/") == run_one(aws, "awsssm://app/")
 
 
-def test_a_path_with_nothing_below_is_missing(double: AwsDouble, aws: Aws) -> None:
+def test_a_path_with_nothing_below_is_missing(double: AwsDouble, aws: AWS) -> None:
     double.put_parameter("/app", "a parameter, and no path")
     assert failure(aws, "awsssm:///app/") == Failure(
         "missing", "awsssm /app/: there is no parameter below this path", "check the path and the region"
@@ -193,7 +193,7 @@ def test_a_path_with_nothing_below_is_missing(double: AwsDouble, aws: Aws) -> No
 
 
 @pytest.mark.parametrize("names", [("db", "db/host"), ("db-a", "db", "db/host"), ("db/host/port", "db/host")])
-def test_a_parameter_with_others_below_it_fills_no_model(double: AwsDouble, aws: Aws, names: tuple[str, ...]) -> None:
+def test_a_parameter_with_others_below_it_fills_no_model(double: AwsDouble, aws: AWS, names: tuple[str, ...]) -> None:
     """It would have to be a value and an object; neither is quietly dropped."""
     for name in names:
         double.put_parameter(f"/app/{name}", "value")
@@ -201,33 +201,33 @@ def test_a_parameter_with_others_below_it_fills_no_model(double: AwsDouble, aws:
     assert (result.kind, "has others below it" in result.message) == ("malformed", True)
 
 
-def test_the_order_of_a_page_decides_nothing(double: AwsDouble, aws: Aws) -> None:
+def test_the_order_of_a_page_decides_nothing(double: AwsDouble, aws: AWS) -> None:
     """What is below a parameter may come before it, and is not quietly dropped either."""
     entries = [{"Name": name, "Value": "value"} for name in ("/app/db/host", "/app/db")]
     double.answers[PATH] = Answer(200, json.dumps({"Parameters": entries}).encode())
     assert failure(aws, "awsssm:///app/").kind == "malformed"
 
 
-def test_a_page_that_names_itself_as_the_next_ends(double: AwsDouble, aws: Aws) -> None:
+def test_a_page_that_names_itself_as_the_next_ends(double: AwsDouble, aws: AWS) -> None:
     double.answers[PATH] = Answer(200, b'{"Parameters": [], "NextToken": "1"}')
     assert failure(aws, "awsssm:///app/").kind == "missing"
     assert double.operations() == [PATH] * 2
 
 
 @pytest.mark.parametrize("entry", [{"Name": "/other/x", "Value": "x"}, {"Name": "/app/x"}, {"Value": "x"}])
-def test_a_page_with_what_is_not_below_the_path_is_malformed(double: AwsDouble, aws: Aws, entry: dict[str, str]) -> None:
+def test_a_page_with_what_is_not_below_the_path_is_malformed(double: AwsDouble, aws: AWS, entry: dict[str, str]) -> None:
     double.answers[PATH] = Answer(200, json.dumps({"Parameters": [entry]}).encode())
     assert failure(aws, "awsssm:///app/").kind == "malformed"
 
 
-def test_a_denied_path_names_the_action(double: AwsDouble, aws: Aws) -> None:
+def test_a_denied_path_names_the_action(double: AwsDouble, aws: AWS) -> None:
     double.errors["/app"] = "AccessDeniedException"
     result = failure(aws, "awsssm:///app/")
     assert result.kind == "denied"
     assert str(result.tip).startswith(f"the policy needs ssm:GetParametersByPath on arn:aws:ssm:{REGION}:*:parameter/app; ")
 
 
-def test_a_shared_parameter_is_asked_for_by_its_arn(double: AwsDouble, aws: Aws) -> None:
+def test_a_shared_parameter_is_asked_for_by_its_arn(double: AwsDouble, aws: AWS) -> None:
     """In its own region, by the whole ARN; the answer is matched by that too."""
     arn = "arn:aws:ssm:us-east-1:210987654321:parameter/shared/key"
     double.answers[NAMES] = Answer(
@@ -251,7 +251,7 @@ def test_a_shared_parameter_is_asked_for_by_its_arn(double: AwsDouble, aws: Aws)
         "awsssm://arn:aws:ssm",
     ],
 )
-def test_a_reference_that_cannot_be_meant_is_asked_of_nobody(double: AwsDouble, aws: Aws, reference: str) -> None:
+def test_a_reference_that_cannot_be_meant_is_asked_of_nobody(double: AwsDouble, aws: AWS, reference: str) -> None:
     result = failure(aws, reference)
     assert (result.kind, double.calls) == ("unconfigured", [])
     assert result.tip

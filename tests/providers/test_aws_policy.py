@@ -6,14 +6,14 @@ from collections.abc import Sequence
 import pytest
 
 from confguard._reference import parse_reference
-from confguard_aws import Agent, Aws
+from confguard_aws import AWS, Agent
 
 SECRET = "arn:aws:secretsmanager:<region>:<account>:secret"
 PARAMETER = "arn:aws:ssm:<region>:<account>:parameter"
 KEY = ["arn:aws:kms:<region>:<account>:key/<key>"]
 
 
-def policy(provider: Aws, references: Sequence[str], **facts: str) -> dict[str, list[str]]:
+def policy(provider: AWS, references: Sequence[str], **facts: str) -> dict[str, list[str]]:
     """The resources of each action."""
     text = provider.policy([parse_reference(one) for one in references], facts)
     told = json.loads(text)
@@ -31,7 +31,7 @@ def test_each_action_has_what_it_is_called_for_and_nothing_else() -> None:
         "awsssm:///a/b:3",
         "awsssm://a/",
     ]
-    assert policy(Aws(), wanted) == {
+    assert policy(AWS(), wanted) == {
         "secretsmanager:GetSecretValue": [f"{SECRET}:prod/db-??????", f"{SECRET}:b-??????"],
         "secretsmanager:BatchGetSecretValue": ["*"],
         "ssm:GetParameters": [f"{PARAMETER}/a/b"],
@@ -41,7 +41,7 @@ def test_each_action_has_what_it_is_called_for_and_nothing_else() -> None:
 
 
 def test_one_secret_needs_no_batch() -> None:
-    assert set(policy(Aws(), ["awssecrets://a", "awssecrets://b?stage=AWSPREVIOUS"], key="none")) == {
+    assert set(policy(AWS(), ["awssecrets://a", "awssecrets://b?stage=AWSPREVIOUS"], key="none")) == {
         "secretsmanager:GetSecretValue"
     }
 
@@ -50,7 +50,7 @@ def test_facts_take_the_place_of_placeholders() -> None:
     """ARNs are what they are; a region of code counts as known."""
     arn = "arn:aws:secretsmanager:us-east-1:210987654321:secret:a-a1b2c3"
     told = policy(
-        Aws(region="cn-north-1"), [f"awssecrets://{arn}", "awsssm://x"], account="123456789012", partition="aws-cn", key="k-1"
+        AWS(region="cn-north-1"), [f"awssecrets://{arn}", "awsssm://x"], account="123456789012", partition="aws-cn", key="k-1"
     )
     assert told == {
         "secretsmanager:GetSecretValue": [arn],
@@ -62,8 +62,8 @@ def test_facts_take_the_place_of_placeholders() -> None:
 @pytest.mark.parametrize("facts", [{"acount": "123456789012"}, {"account": "12"}, {"region": "a b"}, {"key": "a/b"}])
 def test_facts_that_say_nothing_are_refused(facts: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="write account=123456789012, region=…, partition=… or key=…"):
-        policy(Aws(), ["awssecrets://a"], **facts)
+        policy(AWS(), ["awssecrets://a"], **facts)
 
 
 def test_what_the_agent_reads_needs_nothing_of_ours() -> None:
-    assert Aws(agent=Agent()).policy([parse_reference("awssecrets://a")], {}) == ""
+    assert AWS(agent=Agent()).policy([parse_reference("awssecrets://a")], {}) == ""

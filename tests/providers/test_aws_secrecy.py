@@ -14,12 +14,12 @@ from pydantic import SecretStr
 from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, validate
 from confguard.testing._aws import Answer, AwsDouble
 from confguard.testing._proxy import FaultProxy, Mode
-from confguard_aws import Agent, Aws
+from confguard_aws import AWS, Agent
 from tests.providers.aws_fixtures import double_fixture, keys_fixture  # noqa: F401 - fixtures
 from tests.providers.aws_rig import REGION, run
 
 
-def bound(provider: Aws) -> type[BaseSettings]:
+def bound(provider: AWS) -> type[BaseSettings]:
     class Settings(BaseSettings):
         model_config = SettingsConfigDict(providers=[provider])
         password: Annotated[SecretStr, From("awssecrets://prod/db")]
@@ -54,7 +54,7 @@ def test_no_secret_is_in_anything_that_is_left(
     with FaultProxy(double.port, mode, keep=400) as proxy, caplog.at_level(logging.DEBUG):
         address = f"http://127.0.0.1:{proxy.port}"
         double.token = token
-        provider = Aws(region=REGION, endpoint_url=address, agent=Agent(address) if agent else None)
+        provider = AWS(region=REGION, endpoint_url=address, agent=Agent(address) if agent else None)
         with pytest.raises(ConfigError) as caught:
             validate(bound(provider), timeout=0.6 if mode == "blackhole" else 0.95)
     seen = str(caught.value) + repr(caught.value.problems) + repr(provider) + caplog.text + "".join(capfd.readouterr())
@@ -68,7 +68,7 @@ def test_no_secret_is_in_anything_that_is_left(
 def test_what_the_store_writes_into_an_error_is_not_shown(double: AwsDouble, keys: tuple[str, str]) -> None:
     canary = secrets.token_hex(16)
     body = f'{{"__type": "{canary}", "message": "{canary}", "Message": "{canary}"}}'.encode()
-    provider = Aws(region=REGION, endpoint_url=double.address)
+    provider = AWS(region=REGION, endpoint_url=double.address)
     for status in (200, 302, 400, 403, 500):
         double.answers = dict.fromkeys(
             ("GetSecretValue", "GetParameters", "GetParametersByPath"), Answer(status, body, {"x-amzn-requestid": canary * 4})
@@ -81,7 +81,7 @@ def test_no_exception_of_the_sdk_stays_alive(double: AwsDouble, keys: tuple[str,
     """Exceptions, and with them the frames that hold keys and answers, are gone when the load is over."""
     double.put_secret("a", secrets.token_hex(400))
     with FaultProxy(double.port, mode, keep=300) as proxy:
-        provider = Aws(region=REGION, endpoint_url=f"http://127.0.0.1:{proxy.port}")
+        provider = AWS(region=REGION, endpoint_url=f"http://127.0.0.1:{proxy.port}")
         run(provider, "awssecrets://none", seconds=0.9)  # imports
         gc.collect()
         before = {id(thing) for thing in gc.get_objects()}
@@ -107,12 +107,12 @@ def test_misplaced_secrets_are_not_shown(
             patch.setenv("AWS_DEFAULT_REGION", REGION)
             patch.setenv("AWS_ENDPOINT_URL", double.address)
             patch.setenv(name, f"{canary}!" if name == "AWS_DEFAULT_REGION" else canary)
-            results = run(Aws(), "awssecrets://a", "awsssm://a", seconds=2)
+            results = run(AWS(), "awssecrets://a", "awsssm://a", seconds=2)
             assert canary not in repr(results), name
 
 
 def test_credentials_in_an_address_are_not_shown(keys: tuple[str, str], ends_its_threads: Callable[[], None]) -> None:
     canary = secrets.token_hex(16)
     for address in (f"https://user:{canary}@127.0.0.1:1", f"http://user:{canary}@aws.test"):
-        provider = Aws(region=REGION, endpoint_url=address)
+        provider = AWS(region=REGION, endpoint_url=address)
         assert canary not in repr(provider) + repr(run(provider, "awssecrets://a", "awsssm://a", seconds=0.9))
