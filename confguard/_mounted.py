@@ -100,6 +100,10 @@ class GuardedSource(SecretsSettingsSource):
             self._note(self, node.path, replace(fault, message=f"the file {fault.message}"))
 
 
+# By it pydantic-settings keeps what a source gave, and names it in its errors.
+GuardedSource.__name__ = SecretsSettingsSource.__name__
+
+
 def guarded(source: SecretsSettingsSource, fields: Mapping[str, Node], note: Note, *, strict: bool) -> GuardedSource:
     """A source of mounted files that reads each of them safely.
 
@@ -112,7 +116,6 @@ def guarded(source: SecretsSettingsSource, fields: Mapping[str, Node], note: Not
     """
     twin: Any = copy.copy(source)
     twin.__class__ = GuardedSource
-    twin.__name__ = type(source).__name__  # what pydantic-settings keeps its state by
     twin._fields, twin._note, twin._strict, twin._snapshots = fields, note, strict, {}  # noqa: SLF001 - it is made here
     made: GuardedSource = twin
     return made

@@ -34,7 +34,7 @@ def lines() -> list[str]:
 
 def test_every_line_of_the_page_has_a_test_and_every_mark_a_line() -> None:
     text = "".join(path.read_text("utf-8") for path in sorted(TESTS.rglob("test_*.py")))
-    marks = set(re.findall(r'^@shows\("(.+)"\)$', text, flags=re.MULTILINE))
+    marks = set(re.findall(r'^ *@shows\("(.+)"\)$', text, flags=re.MULTILINE))
     assert [line for line in lines() if not any(line.startswith(mark) for mark in marks)] == []
     assert {mark for mark in marks if sum(line.startswith(mark) for line in lines()) != 1} == set()
 
@@ -45,7 +45,7 @@ def problems_of(settings_class: type[BaseSettings]) -> list[Problem]:
     return list(caught.value.problems)
 
 
-@shows("One more source.")
+@shows("More sources.")
 def test_one_more_source_stands_last_and_gives_nothing_where_no_field_is_bound() -> None:
     seen: list[Any] = []
 

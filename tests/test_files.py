@@ -22,6 +22,7 @@ from confguard import BaseSettings, ConfigError, FileVariable, From, Origin, Pro
 from confguard._redaction import redactor
 from confguard._report import render_text
 from tests.command import run
+from tests.differences import shows
 from tests.doubles import Store
 from tests.finder import places_of
 
@@ -41,9 +42,10 @@ class Database(BaseModel):
 
 
 def problems_of(settings_class: Any, call: Call = validate) -> tuple[Problem, ...]:
+    """The errors; that files of a test can be read by others is warned of too."""
     with pytest.raises(ConfigError) as caught:
         call(settings_class)
-    return caught.value.problems
+    return tuple(problem for problem in caught.value.problems if problem.severity == "error")
 
 
 def origin_of(settings: Any, field: str) -> Origin:
@@ -64,6 +66,7 @@ def file(tmp_path: Path, secret: str) -> Path:
 
 
 class TestNamedByAVariable:
+    @shows("NAME_FILE is read.")
     @BOTH
     def test_a_variable_names_the_file_of_a_secret_field(
         self, monkeypatch: pytest.MonkeyPatch, file: Path, secret: str, call: Call
@@ -458,6 +461,7 @@ class TestBadFiles:
         assert (problem.kind, problem.field, problem.message) == (kind, "token", message.format(directory))
         assert problem.origin == Origin("mounted", str(directory / "app_token"))
 
+    @shows("A mounted file that is no regular file")
     @pytest.mark.parametrize("what", BAD)
     def test_a_mounted_file_that_is_none_is_told(self, directory: Path, what: str) -> None:
         """By `validate`, where pydantic-settings would warn and go on without the value."""
@@ -472,6 +476,7 @@ class TestBadFiles:
         assert (problem.kind, problem.field, problem.message) == (kind, "token", message.format(directory))
         assert problem.origin == Origin("mounted", str(directory / "app_token"))
 
+    @shows("Mounted files are read with care.")
     @pytest.mark.parametrize("what", ["a value of 5 MB", "a NUL byte", "no UTF-8"])
     def test_a_plain_call_refuses_mounted_content_that_is_no_secret(self, directory: Path, what: str) -> None:
         class Settings(App):
@@ -765,7 +770,22 @@ class Mount:
         return value
 
 
+def test_a_named_file_that_others_can_read_is_warned_of(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
+    """By the path of the file, and not by the variable's name."""
+
+    class Settings(App):
+        port: int
+
+    file.chmod(0o644)
+    monkeypatch.setenv("APP_TOKEN_FILE", str(file))
+    with pytest.raises(ConfigError) as caught:
+        validate(Settings)
+    (warning,) = (problem for problem in caught.value.problems if problem.severity == "warning")
+    assert warning.message == f"{file} holds a secret and has mode 0644: others can read it"
+
+
 class TestCredentials:
+    @shows("$CREDENTIALS_DIRECTORY is read")
     @BOTH
     @pytest.mark.parametrize("name", ["APP_DB__PASSWORD", "app_db__password", "db.password"])
     def test_a_credential_is_called_as_the_variable_or_as_the_field(

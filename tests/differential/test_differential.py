@@ -1,5 +1,6 @@
 """Promise 7, at large: for generated settings classes and environments both bases load the same, or both refuse."""
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -16,7 +17,9 @@ from tests.differential.outcomes import Loaded, Outcome, Refused, given, laid_ou
 CLASSES = 8
 """So many classes are generated for each type of a field, and each is loaded in `SITUATIONS` environments."""
 
-INTENDED = {"is empty"}
+INTENDED = re.compile(
+    r"is empty|line \d+ cannot be read: its quote is not closed, or something follows it|the file is a directory, .*"
+)
 """What `validate` refuses on purpose, beside conflicts, though pydantic-settings loads it: see docs/differences.md."""
 
 
@@ -72,7 +75,7 @@ def _compare_validated(actual: Outcome, expected: Outcome) -> None:
     told: Any = actual.told
     if isinstance(expected, Loaded):
         assert actual.by == "ConfigError"
-        assert {message for kind, _, message in told if kind != "conflicting"} <= INTENDED
+        assert all(INTENDED.fullmatch(message) for kind, _, message in told if kind != "conflicting")
     elif expected.by == "SystemExit":
         assert actual == expected
     elif (
