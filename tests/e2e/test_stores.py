@@ -41,8 +41,9 @@ def aws_client(service: str, address: str) -> Any:
     """A client of the SDK, to write what the service will read."""
     from botocore.session import Session
 
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return Session().create_client(service, region_name="eu-west-1", endpoint_url=address, **keys)
+    session: Any = Session()
+    session.set_credentials("test", "test")
+    return session.create_client(service, region_name="eu-west-1", endpoint_url=address)
 
 
 @contextmanager
