@@ -72,14 +72,12 @@ def test_truncation(double: AwsDouble, leaves_nothing: Callable[[], None], schem
 
 
 def test_delay_is_shared(double: AwsDouble) -> None:
-    """Twelve calls of 100 ms take far less than one after the other."""
+    """Twelve calls go over connections of their own, where one would do for calls that wait for each other."""
     for number in range(12):
         double.put_secret(f"app/{number}", "value")
     with FaultProxy(double.port, "delay", delay=0.1) as proxy:
-        began = monotonic()
         results = run(behind(proxy), *(f"awssecrets://app/{number}?stage=AWSCURRENT" for number in range(12)))
-        assert monotonic() - began < 0.6
-        assert proxy.connections <= 12
+        assert 6 < proxy.connections <= 12
     assert all(isinstance(result, Found) for result in results.values())
 
 
@@ -159,7 +157,7 @@ def test_the_authority_may_come_from_the_environment(
 
 
 def test_plain_http_where_tls_is_meant(double: AwsDouble) -> None:
-    result = failure(AWS(region=REGION, endpoint_url=double.address.replace("http:", "https:")), "awssecrets://a", 0.9)
+    result = failure(AWS(region=REGION, endpoint_url=double.address.replace("http:", "https:")), "awssecrets://a", 10.0)
     assert (result.kind, result.message.endswith("it does not speak TLS")) == ("unconfigured", True)
 
 
@@ -169,7 +167,7 @@ def test_a_proxy_that_does_not_let_us_through(double: AwsDouble, monkeypatch: py
 
     with FaultProxy(double.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:hunter22@127.0.0.1:{proxy.port}")
-        result = failure(AWS(region=REGION), "awssecrets://a", 0.9)
+        result = failure(AWS(region=REGION), "awssecrets://a", 10.0)
     assert (result.kind, result.message.endswith("the proxy did not let us through")) == ("unavailable", True)
     assert "hunter22" not in repr(result)
     assert redactor.holds_secret("hunter22")

@@ -158,15 +158,13 @@ def test_gone_and_back(azure: AzureDouble, leaves_nothing: Callable[[], None]) -
 
 
 def test_delay_is_shared(azure: AzureDouble, leaves_nothing: Callable[[], None]) -> None:
-    """Sixteen reads at a time share a round trip, over no more connections than that."""
+    """Sixteen reads at a time share a round trip: over as many connections, where one would do for reads in a row."""
     for number in range(48):
         azure.put(f"s{number}", "x")
     with FaultProxy(azure.port, "delay", delay=0.05) as proxy:
-        began = monotonic()
         results = run(direct(azure, proxy.port), *(f"{SHOP}s{number}" for number in range(48)))
-        assert monotonic() - began < 48 * 0.05 / 2
         assert all(isinstance(result, Found) for result in results.values())
-        assert proxy.connections <= 16
+        assert 8 < proxy.connections <= 16
     leaves_nothing()
 
 
