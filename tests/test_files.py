@@ -291,6 +291,27 @@ class TestNamedByAVariable:
         monkeypatch.setenv("APP_TOKEN_FILE", str(tmp_path))
         assert [problem.kind for problem in problems_of(Outer, call)] == ["malformed"]
 
+    @BOTH
+    def test_settings_within_settings_that_were_fetched_for_tell_their_files_too(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store, call: Call
+    ) -> None:
+        """What is around them fetches for them, and their own file is still theirs to tell."""
+
+        class Inner(BaseSettings):
+            model_config = SettingsConfigDict(providers=[store])
+            key: Annotated[SecretStr, From("store://key")]
+            token: SecretStr = SecretStr("default")
+
+        class Outer(BaseSettings):
+            model_config = SettingsConfigDict(providers=[store])
+            inner: Inner
+
+        store.put("key", token_urlsafe())
+        monkeypatch.setenv("TOKEN_FILE", str(tmp_path))
+        told = problems_of(Outer, call)
+        assert [(problem.kind, problem.field) for problem in told] == [("malformed", "token")]
+        assert len(store.asked) == 1
+
     def test_an_empty_file_is_an_empty_secret(self, monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
         file.write_text("\n")
         monkeypatch.setenv("APP_TOKEN_FILE", str(file))

@@ -199,4 +199,4 @@ def test_a_plan_counts_no_request() -> None:
     )
     done = run(["check", "--plan", "local_settings:App"])
     assert done.returncode == 0, done.stderr
-    assert "0 requests" in done.stdout
+    assert "a start: at most 0 requests" in done.stdout
