@@ -76,6 +76,7 @@ class GuardedSource(SecretsSettingsSource):
     """pydantic-settings' source of mounted files, which is handed files that have been read already."""
 
     _fields: Mapping[str, Node]
+    _names: frozenset[str]
     _note: Note
     _strict: bool
     _snapshots: dict[str, Mapping[str, _Held]]
@@ -83,21 +84,24 @@ class GuardedSource(SecretsSettingsSource):
     # On the class there, and called on the instance.
     def find_case_path(self, dir_path: Path, file_name: str, case_sensitive: bool) -> Path | None:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
         key, name = str(dir_path), file_name if case_sensitive else file_name.lower()
+        if name not in self._names:  # 2.10 asks for aliases too where validate_by_alias is off
+            self._names |= {name}
+            self._snapshots.clear()
         if key not in self._snapshots:
-            self._snapshots[key] = _snapshot(key, self._fields, case_sensitive=case_sensitive)
+            self._snapshots[key] = _snapshot(key, self._names, case_sensitive=case_sensitive)
         held = self._snapshots[key].get(name)
         if held is None:
             return None
-        refuse = partial(self._refuse, self._fields[name])
+        refuse = partial(self._refuse, self._fields.get(name))
         if isinstance(held.content, str) or (not self._strict and held.is_left_alone):
             return _ReadPath.of(held, refuse)
         refuse(held.content)
         return None
 
-    def _refuse(self, node: Node, fault: FileFault) -> None:
+    def _refuse(self, node: Node | None, fault: FileFault) -> None:
         state: Any = self.current_state
-        if find(state, (node,)) is ABSENT:
-            self._note(self, node.path, replace(fault, message=f"the file {fault.message}"))
+        if node is None or find(state, (node,)) is ABSENT:
+            self._note(self, node.path if node else "", replace(fault, message=f"the file {fault.message}"))
 
 
 # By it pydantic-settings keeps what a source gave, and names it in its errors.
@@ -116,7 +120,7 @@ def guarded(source: SecretsSettingsSource, fields: Mapping[str, Node], note: Not
     """
     twin: Any = copy.copy(source)
     twin.__class__ = GuardedSource
-    twin._fields, twin._note, twin._strict, twin._snapshots = fields, note, strict, {}  # noqa: SLF001 - it is made here
+    twin.__dict__ |= {"_fields": fields, "_names": frozenset(fields), "_note": note, "_strict": strict, "_snapshots": {}}
     made: GuardedSource = twin
     return made
 
