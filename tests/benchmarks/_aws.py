@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import botocore.session
 
-from confguard_aws import Aws
+from confguard_aws import AWS
 
 from ._fetched import COUNT, bound_to, compared, loaded
 from ._measure import Measured
@@ -52,14 +52,14 @@ def _secrets(double: Server, session: Any) -> Measured:
         reply = client.batch_get_secret_value(SecretIdList=names)
         return {one["Name"]: one["SecretString"] for one in reply["SecretValues"]}
 
-    settings_class = bound_to((f"awssecrets://{name}" for name in double.values), Aws())
+    settings_class = bound_to((f"awssecrets://{name}" for name in double.values), AWS())
     bare = _side_by_side(client, read, batches, double)
     return compared("aws_50_secrets", double, bare, lambda: loaded(settings_class), limit=LIMIT, requests=len(batches))
 
 
 def _sequential(double: Server, session: Any) -> Measured:
     client = session.create_client("secretsmanager")
-    settings_class = bound_to((f"awssecrets://{name}" for name in double.values), Aws())
+    settings_class = bound_to((f"awssecrets://{name}" for name in double.values), AWS())
 
     def bare() -> list[str]:
         return [client.get_secret_value(SecretId=name)["SecretString"] for name in double.values]
@@ -82,7 +82,7 @@ def _parameters(double: Server, session: Any) -> Measured:
         reply = client.get_parameters(Names=names, WithDecryption=True)
         return {one["Name"].removeprefix("/"): one["Value"] for one in reply["Parameters"]}
 
-    settings_class = bound_to((f"awsssm:///{name}" for name in double.values), Aws())
+    settings_class = bound_to((f"awsssm:///{name}" for name in double.values), AWS())
     bare = _side_by_side(client, read, batches, double)
     return compared("aws_50_parameters", double, bare, lambda: loaded(settings_class), limit=LIMIT, requests=len(batches))
 

@@ -8,7 +8,7 @@ from time import perf_counter
 from google.auth.credentials import AnonymousCredentials
 
 from confguard import BaseSettings
-from confguard_aws import Aws
+from confguard_aws import AWS
 from confguard_azure import AzureKeyVault
 from confguard_gcp import GCP
 
@@ -37,7 +37,7 @@ def _compared(doubles: dict[str, Server], ports: dict[str, int]) -> Measured:
     address = {name: f"https://127.0.0.1:{port}" for name, port in ports.items()}
     ca_cert = {name: str(double.told["ca_cert"]) for name, double in doubles.items()}
     providers = (
-        Aws(),
+        AWS(),
         AzureKeyVault(vaults={"shop": address["azure"]}, credential=Credential(doubles["azure"]), ca_cert=ca_cert["azure"]),
         GCP(endpoint=address["gcp"], ca_cert=ca_cert["gcp"], credentials=AnonymousCredentials()),
     )

@@ -49,7 +49,7 @@ def test_no_body_waits_behind_its_headers(double: AwsDouble, scheme: str) -> Non
             super().watch(sock)
 
     without_delay: list[bool] = []
-    deadline, aws = Noting(10.0), Aws(region=REGION, endpoint_url=double.address)
+    deadline, aws = Noting(10.0), AWS(region=REGION, endpoint_url=double.address)
     aws.fetch([Reference(scheme, "a")], deadline=deadline)
     aws.close()
     deadline.close()
