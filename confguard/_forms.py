@@ -4,7 +4,6 @@ A leaf: it imports nothing of ours.
 """
 
 import base64
-import html
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -82,6 +81,8 @@ def _text_forms(text: str) -> Iterator[bytes]:
 
 def _escaped(text: str) -> Iterable[str]:
     """As it is, and as JSON (once, and within JSON), Python and HTML write it."""
+    import html  # with its table of all entities, which most loads never need
+
     as_json = [json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]]
     yield text
     yield from as_json

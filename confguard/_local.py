@@ -54,7 +54,13 @@ class FilesSource(PydanticBaseSettingsSource):
     """
 
     def __init__(
-        self, settings_cls: type[BaseSettings], label: str, look: Look, note: Note, wanted: Callable[[str], bool]
+        self,
+        settings_cls: type[BaseSettings],
+        label: str,
+        look: Look,
+        there: Sequence[Trail],
+        note: Note,
+        wanted: Callable[[str], bool],
     ) -> None:
         super().__init__(settings_cls)
         self.__name__ = f"{label}_files"  # what pydantic-settings keeps its state by
@@ -63,6 +69,7 @@ class FilesSource(PydanticBaseSettingsSource):
         self.modes: dict[str, int] = {}
         self.lacks_mount = False
         self._look = look
+        self._there = there  # the fields that may have a file here; most have none, and are spared the look
         self._note = note
         self._wanted = wanted
 
@@ -74,7 +81,7 @@ class FilesSource(PydanticBaseSettingsSource):
         """The values, as a tree."""
         found: dict[str, Any] = {}
         state: Any = self.current_state
-        for trail in schema_of(self.settings_cls).secrets:
+        for trail in self._there:
             node = trail[-1]
             spot = next((spot for spot in self._look(trail) if spot.path is not None), None)
             if spot is None or spot.path is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pydantic_settings import BaseSettings, SecretsSettingsSource
 
@@ -16,6 +17,7 @@ from confguard._classes import schema_of
 from confguard._files import FileFault
 from confguard._local import FilesSource, Note, Spot
 from confguard._mounted import guarded
+from confguard._naming import Naming
 from confguard._places import Places
 from confguard._problem import Origin
 from confguard._schema import Schema, Trail
@@ -58,12 +60,13 @@ def with_files(
     directory = os.environ.get(CREDENTIALS)
     if directory and not any(_is_same(directory, mount) for at in mounts for mount in places[at].directories()):
         look = partial(_credentials, directory, places[readers[0]] if readers else None, _listed(directory, places, readers))
-        made.insert(credentials_at, FilesSource(settings_class, "mounted", look, note, wanted))
+        made.insert(credentials_at, FilesSource(settings_class, "mounted", look, schema.secrets, note, wanted))
     variables = [places[at] for at in readers]
     if variables and (strict or _may_name(variables, schema)):
-        owned = {place: _owned(place, schema) for place in variables}
-        look = partial(_named, variables, owned, _roots(settings_class), _near(settings_class))
-        made.insert(named_at, FilesSource(settings_class, "named", look, note, wanted))
+        names = [_file_names(place, settings_class, schema) for place in variables]
+        look = partial(_named, variables, names, _roots(settings_class), _near(settings_class))
+        there = [trail for trail in schema.secrets if _is_named(variables, names, trail)]
+        made.insert(named_at, FilesSource(settings_class, "named", look, there, note, wanted))
     return made
 
 
@@ -82,25 +85,47 @@ def _may_name(variables: Sequence[Places], schema: Schema) -> bool:
     return any(name[-5:].lower() == "_file" for place in variables for name in place.variables)
 
 
+_names: WeakKeyDictionary[type, dict[Naming, Mapping[str, Sequence[str]]]] = WeakKeyDictionary()
+
+
+def _file_names(place: Places, settings_class: type[BaseSettings], schema: Schema) -> Mapping[str, Sequence[str]]:
+    """By field path, the variables that may name the file of a secret, folded, where they are no field's own. Worked out once."""
+    known = _names.setdefault(settings_class, {}) if settings_class.__pydantic_complete__ else {}
+    if place.naming not in known:
+        own, starts = _owned(place, schema)
+        known[place.naming] = {
+            trail[-1].path: [
+                name
+                for name in dict.fromkeys(map(place.folded, place.file_variables(trail)))
+                if name not in own and not name.startswith(starts)
+            ]
+            for trail in schema.secrets
+        }
+    return known[place.naming]
+
+
 def _owned(place: Places, schema: Schema) -> tuple[Collection[str], tuple[str, ...]]:
     """The variables that are fields' own, and the beginnings of those that are."""
     names = {place.folded(name) for trail in schema.trails.values() for name in place.names(trail)}
     return names, tuple(start for trail in schema.leaves if (start := place.container(trail)) is not None)
 
 
+def _is_named(variables: Sequence[Places], names: Sequence[Mapping[str, Sequence[str]]], trail: Trail) -> bool:
+    """Whether a variable is there that may name a file with a field's value."""
+    path = trail[-1].path
+    return any(name in place.variables for place, known in zip(variables, names, strict=True) for name in known[path])
+
+
 def _named(
     variables: Sequence[Places],
-    owned: Mapping[Places, tuple[Collection[str], tuple[str, ...]]],
+    names: Sequence[Mapping[str, Sequence[str]]],
     roots: Sequence[str],
     near: Sequence[str],
     trail: Trail,
 ) -> Iterator[Spot]:
     """The places where a variable names a file with a field's value, in the order of the sources."""
-    for place in variables:
-        names, starts = owned[place]
-        for name in dict.fromkeys(map(place.folded, place.file_variables(trail))):
-            if name in names or (starts and name.startswith(starts)):
-                continue
+    for place, known in zip(variables, names, strict=True):
+        for name in known[trail[-1].path]:
             value = place.variables.get(name)
             if value is not None:
                 yield _spot(place, name, str(value), roots, near)

@@ -103,4 +103,6 @@ def _values_of(schema: Schema, name: str, given: Mapping[str, str], when: When |
 
 def payload_of(reference: Reference) -> Reference:
     """What a provider is asked for to get at a reference; two that differ in fragment and decoding alone share a payload."""
+    if not reference.fragment and not reference.params:
+        return reference
     return replace(reference, params=tuple(pair for pair in reference.params if pair[0] != DECODE), fragment="")

@@ -42,8 +42,8 @@ def bound_wants(load: Load, state: State) -> Iterator[Want]:
         node = trail[-1]
         if node.binding is None or not load.wanted(node.path) or not _is_wanted(load, trail, state):
             continue
-        unknown = load.deciders.read(node.binding.deciding - load.faults.keys(), state)
-        unknown |= node.binding.deciding & load.faults.keys()
+        deciding = node.binding.deciding
+        unknown = load.deciders.read(deciding - load.faults.keys(), state) | (deciding & load.faults.keys())
         if unknown:
             load.undecided[node.path] = tuple(sorted(unknown))
         elif node.binding.when is not None and not node.binding.when.holds(load.deciders.values):

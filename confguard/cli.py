@@ -2,29 +2,37 @@
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from confguard._commands.check import EXAMPLES as CHECK_EXAMPLES
-from confguard._commands.check import check
-from confguard._commands.explain import explain
-from confguard._commands.policy import policy
-from confguard._commands.run import run
+from confguard._commands.options import EXAMPLES
 from confguard._version import __version__
 
 EX_IOERR = 74
 
+_COMMANDS = ("check", "explain", "policy", "run")
 
-@click.group(epilog=CHECK_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Commands(click.Group):
+    """The commands, each imported when it is the one that is run, or when help is to list them all."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"confguard._commands.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=_Commands, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, package_name="confguard-settings")
 def command() -> None:
     """Check the settings of a service before it starts, without ever showing a secret."""
-
-
-for each in (check, explain, policy, run):
-    command.add_command(each)
 
 
 def main() -> NoReturn:

@@ -7,24 +7,14 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from confguard._commands.options import EXIT_CODES, loading_options, make_call, only_option
+from confguard._commands.options import EXAMPLES, EXIT_CODES, loading_options, make_call, only_option
 from confguard._commands.output import report
-from confguard._commands.plan import show_plan
 from confguard._commands.progress import load_visibly
 from confguard._commands.targets import import_classes
 
 if TYPE_CHECKING:
     from confguard._call import Call, Loaded
     from confguard._problem import Problem
-
-EXAMPLES = """
-\b
-Examples:
-  confguard check myservice.settings:AppSettings
-  confguard check myservice.settings:AppSettings worker.settings:WorkerSettings --format github
-  confguard check myservice.settings:AppSettings --only database_url --wait 60s --quiet
-  confguard check myservice.settings:AppSettings --plan
-"""
 
 
 @click.command(epilog=EXAMPLES + EXIT_CODES, short_help="Load settings and report all that is wrong.")
@@ -55,7 +45,11 @@ def check(
     the tail that orchestrators show; JSON always has everything.
     """
     call = make_call(import_classes(targets, form), timeout, env_files, only)
-    sys.exit(show_plan(call, form, quiet=quiet) if plan else _check(call, wait, form, strict=strict, quiet=quiet))
+    if plan:
+        from confguard._commands.plan import show_plan
+
+        sys.exit(show_plan(call, form, quiet=quiet))
+    sys.exit(_check(call, wait, form, strict=strict, quiet=quiet))
 
 
 def _check(call: "Call", wait: float | None, form: str, *, strict: bool, quiet: bool) -> int:

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+EXAMPLES = """
+\b
+Examples:
+  confguard check myservice.settings:AppSettings
+  confguard check myservice.settings:AppSettings worker.settings:WorkerSettings --format github
+  confguard check myservice.settings:AppSettings --only database_url --wait 60s --quiet
+  confguard check myservice.settings:AppSettings --plan
+"""
+
 EXIT_CODES = """
 \b
 Exit codes:

@@ -4,6 +4,7 @@ One of the two rooms that import the SDK; `confguard_aws._client` is the other. 
 """
 
 import math
+import socket
 import threading
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -19,6 +20,9 @@ from confguard_aws._config import is_loopback
 
 # As many as `fan_out` has threads, so that none of them waits for, or throws away, a connection.
 POOL = 16
+
+# As the SDK's clients have it. Without it a body waits behind its headers until the peer owns up to them, for 40 ms or more.
+_SOCKET_OPTIONS = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
 class TruncatedError(Exception):
@@ -75,7 +79,12 @@ class _Session(URLLib3Session):
     """A session of the SDK whose connections are watched, and whose time-outs are what is left until the deadline."""
 
     def __init__(self, deadline: Deadline, verify: str | bool, proxies: dict[str, str], at_most: float) -> None:
-        super().__init__(verify=verify, proxies=proxies, max_pool_connections=POOL)  # type: ignore[arg-type] # a file, too
+        super().__init__(
+            verify=verify,  # type: ignore[arg-type] # a file, too
+            proxies=proxies,
+            max_pool_connections=POOL,
+            socket_options=_SOCKET_OPTIONS,  # type: ignore[arg-type] # the stubs err
+        )
         # Protected, since no public hook leads to the pools; a test fails if they stop being used.
         self._pool_classes_by_scheme.update(  # type: ignore[attr-defined]
             http=_timed(watched(AWSHTTPConnectionPool, deadline.watch), deadline, at_most),

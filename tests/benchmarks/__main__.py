@@ -4,11 +4,15 @@ import sys
 from collections.abc import Iterator
 from time import perf_counter
 
+from ._aws import aws
 from ._azure import azure
 from ._environment import env_50_fields
+from ._gcp import gcp
 from ._imports import imports
 from ._lazy import lazy_attribute
 from ._measure import Measured
+from ._memory import memory
+from ._together import together
 from ._vault import vault
 
 
@@ -16,8 +20,12 @@ def _all() -> Iterator[Measured]:
     yield imports()
     yield from env_50_fields()
     yield from lazy_attribute()
+    yield from memory()
     yield from vault()
+    yield from aws()
     yield from azure()
+    yield from gcp()
+    yield from together()
 
 
 def main() -> int:

@@ -2,8 +2,6 @@
 
 import os
 import secrets
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,10 +18,10 @@ from confguard.testing._openbao import OpenBao, Request
 
 from . import _reader
 from ._measure import Measured, Run, compare
+from ._server import ROUND_TRIP, longer_way
 
 LIMIT = 1.3
 ROUNDS = 21
-ROUND_TRIP = 0.02
 PATHS = 50
 STORED = 1000
 MOUNT = "bench"
@@ -58,7 +56,7 @@ def _vault_50_paths(store: _Store) -> Measured:
     settings_class = _bound_to(paths)
     needed = Counter(login=1, preflight=1, read=PATHS)
     asked: dict[str, list[Counter[str]]] = {"bare": [], "ours": []}
-    with _longer_way(store.server.port) as port, patch.dict(os.environ, store.environment(port), clear=True):
+    with longer_way(store.server.port) as port, patch.dict(os.environ, store.environment(port), clear=True):
         address, ca_cert = os.environ["VAULT_ADDR"], os.environ["VAULT_CACERT"]
         bare = _counted(store, asked["bare"], lambda: _reader.read(address, ca_cert, store.role, MOUNT, paths))
         ours = _counted(store, asked["ours"], lambda: _revealed(validate(settings_class), paths))
@@ -136,16 +134,3 @@ def _filled() -> Iterator[_Store]:
             list(threads.map(lambda item: server.put(MOUNT, item[0], {"password": item[1]}), passwords.items()))
         server.policy("read", f'path "{MOUNT}/data/*" {{ capabilities = ["read"] }}')
         yield _Store(server, server.app_role("bench", "read"), passwords)
-
-
-@contextmanager
-def _longer_way(port: int) -> Iterator[int]:
-    """The port of a proxy that adds a round trip to every reply of a server."""
-    command = [sys.executable, "-m", f"{__package__}.delay", str(port), str(ROUND_TRIP)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as proxy:
-        assert proxy.stdin is not None  # as it was asked for
-        assert proxy.stdout is not None
-        try:
-            yield int(proxy.stdout.readline())
-        finally:
-            proxy.stdin.close()

@@ -40,6 +40,23 @@ def behind(proxy: FaultProxy, scheme: str = "http", ca_bundle: Path | None = Non
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
+def test_no_body_waits_behind_its_headers(double: AwsDouble, scheme: str) -> None:
+    """Nagle's algorithm would hold it back until the peer has acknowledged them, for 40 ms or more a request."""
+
+    class Noting(Deadline):
+        def watch(self, sock: socket.socket) -> None:
+            without_delay.append(bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+            super().watch(sock)
+
+    without_delay: list[bool] = []
+    deadline, aws = Noting(10.0), AWS(region=REGION, endpoint_url=double.address)
+    aws.fetch([Reference(scheme, "a")], deadline=deadline)
+    aws.close()
+    deadline.close()
+    assert without_delay == [True]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_deadline_is_told_with_where_no_answer_came_from(
     double: AwsDouble, leaves_nothing: Callable[[], None], ends_its_threads: Callable[[], None], scheme: str
 ) -> None:
