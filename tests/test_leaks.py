@@ -9,9 +9,11 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any, Literal
+from urllib.error import HTTPError
 
 import pydantic_settings
 import pytest
@@ -290,6 +292,35 @@ def a_source_raises_the_secret(scene: Scene) -> type[BaseSettings]:
             return (Broken(settings_cls),)
 
     return Settings
+
+
+def _with_source(scene: Scene, raised: Exception) -> type[BaseSettings]:
+    class Broken(PydanticBaseSettingsSource):
+        def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+            return None, field_name, False
+
+        def __call__(self) -> dict[str, Any]:
+            raise raised
+
+    class Settings(Config):
+        port: int = 1
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (Broken(settings_cls),)
+
+    return Settings
+
+
+@breaks("malformed")
+def a_source_asks_an_address_with_credentials(scene: Scene) -> type[BaseSettings]:
+    address = f"https://u:{scene.canary}@h/?token={scene.canary}"
+    return _with_source(scene, HTTPError(address, 403, scene.canary, Message(), None))
+
+
+@breaks("malformed")
+def a_source_is_refused_with_a_text_of_its_own(scene: Scene) -> type[BaseSettings]:
+    return _with_source(scene, ConnectionError(111, f"no {scene.canary}"))
 
 
 @breaks("malformed")
@@ -592,10 +623,12 @@ HANDED_ON = {
     "a_source_of_a_validator_opens_a_file_of_that_name",
     "a_source_raises_the_secret",
     "a_source_opens_a_file_that_the_secret_names",
+    "a_source_asks_an_address_with_credentials",
+    "a_source_is_refused_with_a_text_of_its_own",
     "the_hook_raises_the_secret",
     "the_hook_opens_a_file_that_the_secret_names",
 }
-SAYS = ("rendered ", "error.args", "error.filename", "error.errors()")
+SAYS = ("rendered ", "error.args", "error.filename", "error.errors()", "error.__dict__")
 
 
 def called(call: Callable[[], object]) -> BaseException | None:
