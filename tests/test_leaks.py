@@ -124,6 +124,21 @@ def a_validator_quotes_the_password_of_a_plain_url(scene: Scene) -> type[BaseSet
 
 
 @breaks("invalid")
+def a_validator_quotes_the_token_of_a_plain_url(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        hook: HttpUrl
+        other: str
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"{self.hook} and {self.other} are none of ours")
+
+    scene.setenv("HOOK", f"https://h/x?token={scene.canary}")
+    scene.setenv("OTHER", f"https://h/x?page=1&sig={scene.canary}")
+    return Settings
+
+
+@breaks("invalid")
 def pydantics_message_quotes_a_part_of_the_secret(scene: Scene) -> type[BaseSettings]:
     class Settings(Config):
         key: Secret[UUID4]
