@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 from secrets import token_hex
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.error import HTTPError
 
 import pydantic_settings
@@ -32,6 +32,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import CliApp, EnvSettingsSource, PydanticBaseSettingsSource
+from typing_extensions import TypedDict
 
 from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, explain, validate
 from confguard._report import render_json, render_text
@@ -218,6 +219,50 @@ def a_model_in_a_list_is_invalid(scene: Scene) -> type[BaseSettings]:
         databases: list[Database]
 
     scene.setenv("DATABASES", json.dumps([{"password": scene.canary, "port": scene.canary}]))
+    return Settings
+
+
+class Login(TypedDict):
+    password: SecretStr
+    port: int
+
+
+class Pair(NamedTuple):
+    password: SecretStr
+    port: int = 1
+
+
+@dataclass
+class Later:
+    password: "SecretStr"
+    port: "int" = 1
+
+
+@breaks("invalid")
+def secrets_stand_in_types_that_are_no_models(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        login: Login
+        pair: Pair
+        later: list[Later]
+
+    scene.setenv("LOGIN", json.dumps({"password": scene.canary, "port": scene.canary}))
+    scene.setenv("PAIR", json.dumps([scene.canary, scene.canary]))
+    scene.setenv("LATER", json.dumps([{"password": scene.canary, "port": scene.canary}]))
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_what_is_in_types_that_are_no_models(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        login: Login
+        later: list[Later]
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"{self.login['password'].get_secret_value()[:9]}, {self.later[0].password.get_secret_value()}")
+
+    scene.setenv("LOGIN", json.dumps({"password": scene.canary, "port": 1}))
+    scene.setenv("LATER", json.dumps([{"password": scene.canary}]))
     return Settings
 
 
