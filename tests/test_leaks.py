@@ -25,12 +25,16 @@ from pydantic import (
     BeforeValidator,
     Field,
     HttpUrl,
+    ImportString,
     PostgresDsn,
     Secret,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 from pydantic_settings import CliApp, EnvSettingsSource, PydanticBaseSettingsSource
 from typing_extensions import TypedDict
 
@@ -549,6 +553,84 @@ def a_validator_quotes_a_default(scene: Scene) -> type[BaseSettings]:
     return Settings
 
 
+class Part(BaseModel):
+    password: SecretStr
+
+
+@breaks("invalid")
+def a_validator_quotes_the_default_of_a_model(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        part: Part = Part(password=SecretStr(scene.canary))
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"not {self.part.password.get_secret_value()}")
+
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_what_a_factory_made(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr = Field(default_factory=lambda: SecretStr(scene.canary))
+        port: int = 1
+
+        @field_validator("port", mode="before")
+        @classmethod
+        def check(cls, value: object, info: ValidationInfo) -> object:
+            raise ValueError(f"not {info.data['password'].get_secret_value()}")
+
+    scene.setenv("PORT", "1")
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_a_model_that_a_factory_made(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        part: Part = Field(default_factory=lambda: Part(password=SecretStr(scene.canary)))
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"not {self.part.password.get_secret_value()}")
+
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_gives_the_secret_for_a_bound(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr
+        port: int = 1
+
+        @field_validator("port", mode="before")
+        @classmethod
+        def check(cls, value: object, info: ValidationInfo) -> object:
+            raise PydanticKnownError("less_than", {"lt": info.data["password"].get_secret_value()})
+
+    scene.setenv("PASSWORD", scene.canary)
+    scene.setenv("PORT", "1")
+    return Settings
+
+
+@breaks("invalid")
+def pydantics_message_quotes_what_may_carry_a_password(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        handler: ImportString[Any]
+
+    scene.setenv("HANDLER", f"host=h password={scene.canary}")
+    return Settings
+
+
+@breaks("invalid")
+def a_key_in_hexadecimal_is_not_quoted_in_an_env_file(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        port: int = 1
+
+    scene.canary = scene.canary.lower()
+    Path(".env").write_text(f"PRIVATE_KEY=-----BEGIN-----\n{scene.canary}==\n")
+    return Settings
+
+
 @breaks("invalid")
 def a_validator_quotes_what_is_within_a_secret(scene: Scene) -> type[BaseSettings]:
     class Settings(Config):
@@ -893,3 +975,29 @@ def test_a_traceback_with_locals_of_ours_holds_no_secret(scene: Scene) -> None:
             print(frame.locals, file=printed)
     assert printed.getvalue()
     assert scene.canary not in printed.getvalue()
+
+
+class Made(BaseSettings, validate_assignment=True):
+    password: SecretStr = Field(default_factory=lambda: SecretStr(token_hex()))
+    keys: list[SecretStr] = Field(default_factory=list)
+    port: int = 1
+
+    @field_validator("port")
+    @classmethod
+    def is_even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("it is odd")
+        return value
+
+
+def test_what_a_validator_says_is_told_where_every_secret_is_known(scene: Scene) -> None:
+    """Where a factory made one it is withheld: not where the secret is given, and not of settings that are made."""
+    made = Made(port=2)
+    scene.setenv("PORT", "3")
+    with pytest.raises(ConfigError, match="withheld"):
+        validate(Made)
+    scene.setenv("PASSWORD", scene.canary)
+    with pytest.raises(ConfigError, match="it is odd"):
+        validate(Made)
+    with pytest.raises(ValidationError, match="it is odd"):
+        made.port = 5
