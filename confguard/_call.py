@@ -3,10 +3,11 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsError
@@ -28,6 +29,8 @@ from confguard._warnings import warnings
 from confguard.exceptions import ConfigError
 
 logger = logging.getLogger("confguard")
+
+T = TypeVar("T")
 
 Onlooker = Callable[[Load, Any], None]
 """Called with a load that still has its values, and with the settings, which are None where they could not be made. Nothing that
@@ -108,6 +111,7 @@ def load_settings(call: Call) -> tuple[Loaded, ...]:
     together.run(partial(begin, number, settings_class) for number, settings_class in enumerate(call.settings_classes))
     loaded = tuple(done[number] for number in range(len(call.settings_classes)))
     if stops:
+        done, loaded = {}, ()  # settings of the other classes are not to be reached from a frame that this leaves by
         raise stops[0]
     if any(one.strays for one in loaded):
         findings = [Finding(one.load.schema.name, one.problems, one.strays) for one in loaded]
@@ -120,34 +124,44 @@ def load_settings(call: Call) -> tuple[Loaded, ...]:
 def _load_one(settings_class: type[BaseSettings], call: Call, together: Together, stops: list[BaseException]) -> Loaded:
     arguments, wrong_files = look_at_env_files(settings_class, call.arguments)
     load = Load(settings_class, only=call.only, together=together)
-    settings, stop = _construct(load, arguments)
+    settings, stop = _caught(load, partial(_construct, load, arguments))
     load.problems += wrong_files
+    unknown: Sequence[Stray] | None = ()
+    if stop is None:
+        unknown, stop = _caught(load, partial(_judge, load, settings, call.onlooker))
     if stop is not None:
         stops.append(stop)
-    elif load.ran:
-        load.problems += [*judge(load, settings), *conflicts(load), *warnings(load)]
-    if stop is None:
-        call.onlooker(load, settings)
     problems = tuple(load.all_problems())
-    unknown = strays(load, problems)
     load.forget()
     if any(problem.severity == "error" for problem in problems) or stop is not None:
         settings = None
     if settings is not None:
         known.remember(settings, load.origins)
-    return Loaded(load, settings, problems, unknown)
+    return Loaded(load, settings, problems, unknown or ())
 
 
-def _construct(load: Load, arguments: Mapping[str, Any]) -> tuple[Any, BaseException | None]:
-    """The settings, or problems noted in the load. Exceptions end here, since they and their frames hold values.
+def _construct(load: Load, arguments: Mapping[str, Any]) -> Any:
+    """The settings; of those that are wanted in part, that part."""
+    with suppress(StopLoad), loading(load):
+        return load.settings_class(**arguments)
+    return make_only(load)
+
+
+def _judge(load: Load, settings: Any, onlooker: Onlooker) -> Sequence[Stray]:
+    """Note what is wrong beside what pydantic refuses, and show the load, which still has its values, to the onlooker."""
+    if load.ran:
+        load.problems += [*judge(load, settings), *conflicts(load), *warnings(load)]
+    onlooker(load, settings)
+    return strays(load, tuple(load.all_problems()))
+
+
+def _caught(load: Load, step: Callable[[], T]) -> tuple[T | None, BaseException | None]:
+    """What a step of a load gives, or problems noted in the load. Exceptions end here, since they and their frames hold values.
 
     What is no `Exception` comes back made anew, to be raised where no frame holds a value.
     """
     try:
-        with loading(load):
-            return load.settings_class(**arguments), None
-    except StopLoad:
-        return make_only(load), None
+        return step(), None
     except ValidationError as exc:
         load.problems += invalid(exc, load)
     except ConfigError as exc:

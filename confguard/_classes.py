@@ -75,7 +75,8 @@ def _node(
         is_json=bool(children) or is_structure(info.annotation),
         children=children,
         model=model,
-        default=info.default if secret and not info.is_required() else None,
+        default=info.default if secret and not info.is_required() and info.default_factory is None else None,
+        makes_secret=secret and info.default_factory not in (None, model, list, tuple, dict, set, frozenset),
         possible=allowed_values(info.annotation),
         takes_empty=secret and _takes_empty(info),
     )

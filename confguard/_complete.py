@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from itertools import chain
 from typing import Any
 
+from confguard._forms import parameters_of
 from confguard._load import Load, StopLoad
 from confguard._outside import MARK
 from confguard._problem import Problem
@@ -68,7 +69,7 @@ def _learn(load: Load, state: State, *, strict: bool) -> list[tuple[Trail, str]]
                 continue
             if value.startswith(MARK):
                 references.append((trail, value))
-            if "@" not in value:
+            if "@" not in value and "?" not in value:
                 continue
         elif not (isinstance(value, Collection) or hasattr(value, "unicode_string")):  # nor a URL that code gives
             continue
@@ -92,17 +93,18 @@ def _learn_secrets(load: Load, state: State, *, strict: bool) -> None:
 
 
 def _learn_passwords(value: object, path: str) -> bool:
-    """Tell the redactor the passwords of URLs, which fields of any type may carry.
+    """Tell the redactor the passwords and the credential parameters of URLs, which fields of any type may carry.
 
     Returns:
-        Whether there is one.
+        Whether there is a password.
     """
+    told = [text for text in texts(value) if isinstance(text, str) and "://" in text]
     passwords = [
         password
-        for text in texts(value)
-        for user, password in (_URL_PASSWORD.findall(text) if isinstance(text, str) else ())
+        for text in told
+        for user, password in _URL_PASSWORD.findall(text)
         if password != user  # "postgres:postgres" would redact every word "postgres"
     ]
-    for password in passwords:
-        redactor.learn(password, path)
+    for secret in (*passwords, *(credential for text in told for credential in parameters_of(text))):
+        redactor.learn(secret, path)
     return bool(passwords)

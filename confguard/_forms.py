@@ -63,10 +63,16 @@ def _parts(text: str) -> Iterator[str]:
 
 def credentials_of(text: str) -> Iterator[str]:
     """What of the URLs in a text is a credential: password, user and password together, and parameters named like one."""
-    for userinfo, query in _URL.findall(text) if "://" in text else ():
+    for userinfo, _ in _URL.findall(text) if "://" in text else ():
         user, colon, password = userinfo.partition(":")
         if colon and password and user != password:  # "postgres:postgres" would mask every word "postgres"
             yield from (userinfo, password, unquote(password))
+    yield from parameters_of(text)
+
+
+def parameters_of(text: str) -> Iterator[str]:
+    """The values of the parameters of the URLs in a text that are named like a credential."""
+    for _, query in _URL.findall(text) if "://" in text else ():
         for pair in query.split("&"):
             name, _, value = pair.partition("=")
             if value and _CREDENTIAL.search(name):

@@ -1,7 +1,7 @@
 """pydantic's errors as problems: on field paths, with native names, and without what must not be shown."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ _MOST = 5
 # A URL or a DSN, however broken, may carry a password; what is neither is shown.
 CREDENTIALS = re.compile(r"://|[@=]")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,40}|[a-z_][a-z0-9_]{0,40}")
+# A name is words with few digits; what was made at random has many.
+_WORD = re.compile(r"[A-Za-z]{0,24}[0-9]{0,3}|[A-Za-z0-9]{1,6}")
+_BETWEEN = re.compile(r"[^A-Za-z0-9]")
 _OF_FIELD = re.compile(r'(?:error parsing value for field "|Parsing error encountered for )(\w+)')
 # What Kubernetes sets for a service is a URL, whatever else a field of that name wants.
 _LINK_URL = re.compile(r"(tcp|udp|sctp)://[\w.:\[\]]+")
@@ -134,11 +137,21 @@ def _unknown(load: Load, trail: Trail, rest: tuple[int | str, ...]) -> Problem:
         return Problem("invalid", led.path, f"{rest[0]} has nothing at the place that its alias path leads to")
     for places in load.places:
         if (variable := places.variable(str(rest[0]))) is not None:
-            if not _VARIABLE.fullmatch(variable.name):
+            if not (_VARIABLE.fullmatch(variable.name) and are_words(words_of(variable.name))):
                 # A line of a key that is not quoted can look like a variable, and so can a URL.
                 return Problem("invalid", "", f"{variable.place} has an entry that no field takes", tip=_NO_FIELD)
             return Problem("invalid", "", f"no field takes {variable.name}", tip=_NO_FIELD, origin=variable)
     return Problem("invalid", "", "an unknown key was given", tip=_NO_FIELD)
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a name, or of what pydantic calls a member of a union."""
+    return [word for word in _BETWEEN.split(name) if word]
+
+
+def are_words(words: Iterable[str]) -> bool:
+    """Whether words are such as names are made of, and nothing that was made at random."""
+    return all(map(_WORD.fullmatch, words))
 
 
 def _by_its_name(node: Node) -> Problem:
@@ -172,16 +185,21 @@ def message_of(load: Load, details: ErrorDetails, *, secret: bool) -> str:
     """What pydantic or a validator says, without what must not be shown and without pydantic's "Value error, "."""
     kind, message = details["type"], details["msg"]
     if kind in _QUOTES_NOTHING:
-        return message
+        return redactor.redact(message)  # a validator may raise one of these itself, with what it likes for a bound
     if secret and kind in LENGTHS:
         return LENGTHS[kind].format(**details.get("ctx", {}))
     if secret and kind not in VALIDATORS_OWN:
         return f"not a valid value of its type ({kind})" if kind.isidentifier() else "not a valid value of its type"
     message = message.removeprefix(VALIDATORS_OWN.get(kind, ""))
-    own = texts(details["input"], keys=True) if secret else ()
-    if quotes_part(message, [*load.secrets(), *own]):
+    given = texts(details["input"], keys=True)
+    own = given if secret else (text for text in given if kind not in VALIDATORS_OWN and _may_carry_credentials(text))
+    if (kind in VALIDATORS_OWN and load.has_unknown_secret()) or quotes_part(message, [*load.secrets(), *own]):
         return "its validator refuses it; the message may hold a part of a secret and is withheld"
     return redactor.redact(message)
+
+
+def _may_carry_credentials(text: str | bytes) -> bool:
+    return isinstance(text, str) and CREDENTIALS.search(text) is not None
 
 
 def _is_shown(load: Load, trail: Trail, origin: Origin | None, given: Any) -> bool:

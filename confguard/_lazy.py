@@ -73,13 +73,22 @@ class Handle:
             of_class = _without_loading(type(self).__confguard__.settings_class, name)
             if of_class is not _LOAD:
                 return of_class
-        return getattr(settings_of(self), name)
+        try:
+            return getattr(settings_of(self), name)
+        finally:
+            del self  # here and below: an error is not to lead to what the handle holds, or to what it was given
 
     def __setattr__(self, name: str, value: object) -> None:
-        setattr(settings_of(self), name, value)
+        try:
+            setattr(settings_of(self), name, value)
+        finally:
+            del self, value
 
     def __delattr__(self, name: str) -> None:
-        delattr(settings_of(self), name)
+        try:
+            delattr(settings_of(self), name)
+        finally:
+            del self
 
     def __repr__(self) -> str:
         settings = held(self)
@@ -175,7 +184,10 @@ def _forwarded(name: str) -> Callable[..., Any]:
     """A special method that does what that of the settings does."""
 
     def forward(self: Handle, /, *args: Any, **kwargs: Any) -> Any:
-        return getattr(settings_of(self), name)(*args, **kwargs)
+        try:
+            return getattr(settings_of(self), name)(*args, **kwargs)
+        finally:
+            del self, args, kwargs
 
     return forward
 

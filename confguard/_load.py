@@ -17,7 +17,7 @@ from confguard._problem import Problem
 from confguard._redaction import redactor
 from confguard._schema import Schema, Trail
 from confguard._sources import Fault, Readings, Source, State, Watched
-from confguard._state import STRAY, find, present
+from confguard._state import ABSENT, STRAY, find, present
 from confguard._values import texts
 from confguard.provider import Provider
 
@@ -45,6 +45,7 @@ class Load:
         fetched: What was fetched, as a tree to merge below what the sources gave.
         ran: Whether our source was asked at all.
         lacks_mount: Whether a declared directory was not there.
+        knows_all: Whether the secrets are those of settings that are made already.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Load:
         self.together = together or Together(timeout)
         self.state: dict[str, Any] = {}
         self.texts: list[str | bytes] = []
+        self.knows_all = False
         self.handled: set[type] = set()
 
     @property
@@ -103,13 +105,18 @@ class Load:
         yield from self.texts
         for trail in self.schema.leaves:
             if trail[-1].secret:
-                yield from texts(trail[-1].default)
+                yield from texts(list(_defaults(trail)))
         for trail, value in present(self.state, self.schema):
             if trail[-1].secret:
                 yield from texts(value, keys=True)
         declared = {key[0] for node in self.schema.nodes for key in node.keys}
         strays = (value for key, value in self.state.items() if key not in declared)
         yield from (text for value in strays for text in texts(value) if len(text) >= STRAY)
+
+    def has_unknown_secret(self) -> bool:
+        """Whether a function of the class made a default that is a secret, which nobody can look for in a message."""
+        made = (trail for trail in self.schema.leaves if trail[-1].secret and any(node.makes_secret for node in trail))
+        return not self.knows_all and any(find(self.state, trail) is ABSENT for trail in made)
 
     def forget(self) -> None:
         """Let go of every value. A copied context can keep a load alive."""
@@ -191,6 +198,15 @@ class Load:
         """The providers given in the class's code."""
         configured: Sequence[Provider] = self.settings_class.model_config.get("providers", ())  # type: ignore[assignment]
         return configured
+
+
+def _defaults(trail: Trail) -> Iterator[object]:
+    """The default of a field, and what it is in the defaults of the models around it."""
+    for at, node in enumerate(trail):
+        value = node.default
+        for inner in trail[at + 1 :]:
+            value = value.get(inner.name) if isinstance(value, Mapping) else getattr(value, inner.name, None)
+        yield value
 
 
 _active: ContextVar[Load | None] = ContextVar("confguard_load", default=None)

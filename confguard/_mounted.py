@@ -72,6 +72,10 @@ class _ReadPath(PosixPath):
         return Path(self.held.real) if isinstance(self.held.content, str) else self.held.path.resolve()
 
 
+class SwappedError(BlockingIOError):
+    """A directory is swapped faster than it can be read."""
+
+
 class GuardedSource(SecretsSettingsSource):
     """pydantic-settings' source of mounted files, which is handed files that have been read already."""
 
@@ -139,7 +143,7 @@ def _snapshot(directory: str, names: Container[str], *, case_sensitive: bool) ->
         held = {key: _read(directory, name, path) for key, (name, path) in entries.items() if key in names}
         if _generation(directory) == generation:  # what kubelet removes, it removes behind the swap: nothing was gone yet
             return held
-    raise BlockingIOError(EAGAIN, "is swapped faster than it can be read", directory)
+    raise SwappedError(EAGAIN, "is swapped faster than it can be read", directory)
 
 
 def _generation(directory: str) -> Path | None:

@@ -5,7 +5,6 @@ exceptions of validators with their frames. Users match on its type, its locatio
 """
 
 import copy
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError, P
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from confguard._explain import value_at
-from confguard._invalid import CREDENTIALS, LENGTHS, VALIDATORS_OWN, is_of_another, locate, message_of
+from confguard._invalid import CREDENTIALS, LENGTHS, VALIDATORS_OWN, are_words, is_of_another, locate, message_of, words_of
 from confguard._load import Load
 from confguard._redaction import REDACTED, redactor
 from confguard._schema import Trail
@@ -27,9 +26,6 @@ from confguard.exceptions import ConfigError
 _STATE = ("_current_state", "_settings_sources_data")
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _CONTAINERS = frozenset({str, bytes, dict, list, tuple, set, frozenset})
-# A name, and what pydantic calls a member of a union, is words with few digits; what was made at random has many.
-_WORD = re.compile(r"[A-Za-z]{0,24}[0-9]{0,3}|[A-Za-z0-9]{1,6}")
-_BETWEEN = re.compile(r"[^A-Za-z0-9]")
 _LONGEST = 100
 # The words of which pydantic makes the name of a member of a union, which says nothing of a value.
 _OF_TYPES = frozenset(
@@ -75,6 +71,7 @@ def given_to(settings_class: type[BaseSettings], given: object) -> Load:
 def assigned_to(settings: BaseSettings, name: str, value: object) -> Load:
     """A load of settings of which an attribute is set, to tell their secrets by."""
     load = Load(type(settings))
+    load.knows_all = True
     for trail in load.schema.leaves:
         if trail[-1].secret:
             path = trail[-1].path
@@ -174,11 +171,11 @@ def _is_key_shown(load: Load, trail: Trail, details: ErrorDetails, part: int | s
     """Whether what a location tells of the inside of a value may be shown: a key in it may be a secret."""
     if isinstance(part, int) or part in load.schema.names:
         return True
-    words = [word for word in _BETWEEN.split(part) if word]
+    words = words_of(part)
     if all(word in _OF_TYPES or word in {model.__name__ for model in load.schema.models} for word in words):
         return True
     if redactor.holds_secret(part) or (trail and trail[-1].secret):
         return False
-    is_name = len(part) <= _LONGEST and all(map(_WORD.fullmatch, words))
+    is_name = len(part) <= _LONGEST and are_words(words)
     # In an env file the end of a key in base64, which is not quoted, looks like a variable: its value is an equals sign.
     return is_name and details["input"] != "="

@@ -70,7 +70,8 @@ class Node:
         takes_empty: Whether an empty secret is as good as any.
         children: Its fields, where it is a nested model.
         model: The nested model itself.
-        default: The default of a secret, which is one too.
+        default: The default of a secret, which is one too; of a model with secrets, the instance.
+        makes_secret: Whether a function of the class makes that default, so that nobody else knows it.
         possible: The values that a literal or an enumeration can have; None for any other type.
         file_variable: The variable that names a file with its value, where it is not called by the usual rule.
     """
@@ -89,6 +90,7 @@ class Node:
     children: "tuple[Node, ...]" = ()
     model: type | None = None
     default: object = dataclasses.field(default=None, repr=False, compare=False)
+    makes_secret: bool = False
     possible: tuple[object, ...] | None = None
     file_variable: str | None = None
 

@@ -193,9 +193,12 @@ def _ended(load: Load, settings: BaseSettings, error: BaseException | None) -> B
     """End the load of a plain call: what rules and conditions say of the settings, where nothing is wrong so far."""
     schema = load.schema
     if error is None and (schema.rules or schema.conditional or schema.computed):
-        load.problems += judge(load, settings)
-        problems = tuple(load.all_problems())
-        error = ConfigError(problems) if problems else None
+        try:
+            load.problems += judge(load, settings)
+            problems = tuple(load.all_problems())
+            error = ConfigError(problems) if problems else None
+        except BaseException as exc:  # noqa: BLE001 - raised where no frame holds a value
+            error = cleaned(exc, load)
     load.forget()
     return error
 

@@ -6,16 +6,18 @@ field, so that a field that cannot be parsed does not take the others with it.
 """
 
 import copy
+import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from errno import errorcode
 from json import JSONDecodeError
 from typing import Any, TypeVar
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource, SecretsSettingsSource
 
-from confguard._mounted import GuardedSource
+from confguard._mounted import GuardedSource, SwappedError
 from confguard._places import Places
 from confguard._problem import Kind
 
@@ -146,12 +148,24 @@ def describe(exc: BaseException) -> Raised:
     for cause in _chain(exc):
         if isinstance(cause, OSError):
             kind: Kind = "denied" if isinstance(cause, PermissionError) else "malformed"
-            return Raised(kind, f"{cause.filename or 'a file'}: {cause.strerror or type(cause).__name__}")
+            return Raised(kind, f"{_file_of(cause)}: {_system_says(cause)}")
         if isinstance(cause, UnicodeDecodeError):
             return Raised("malformed", f"not valid {cause.encoding.upper()}: {cause.reason} at byte {cause.start}")
         if isinstance(cause, JSONDecodeError):
             return Raised("malformed", f"not valid JSON: {cause.msg} at line {cause.lineno} column {cause.colno}")
     return Raised("malformed", f"cannot be read ({type(cause).__qualname__})")
+
+
+def _file_of(error: OSError) -> str:
+    """The file that an error of the system names; ``urllib`` puts an address there, which may carry credentials."""
+    name = error.filename
+    return os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) and "://" not in os.fsdecode(name) else "a file"
+
+
+def _system_says(error: OSError) -> str:
+    """The system's own words; another's may quote what was sent or asked for."""
+    known = error.errno in errorcode and error.strerror == os.strerror(error.errno or 0)
+    return str(error.strerror) if known or isinstance(error, SwappedError) else type(error).__name__
 
 
 def _chain(exc: BaseException) -> Iterator[BaseException]:

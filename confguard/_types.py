@@ -4,7 +4,7 @@ import dataclasses
 import types
 from collections.abc import Collection, Iterator
 from enum import Enum
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import Secret, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
@@ -91,9 +91,15 @@ def infos_of(kind: Annotation) -> list[FieldInfo]:
 
 
 def fields_of(kind: Annotation) -> list[Annotation] | None:
-    """The annotations of the fields of a model or a dataclass; None for any other type."""
+    """The annotations of the fields of a model, a dataclass, a typed dictionary or a named tuple; None for any other type."""
     if not isinstance(kind, type):
         return None
     if (fields := getattr(kind, "__pydantic_fields__", None)) is not None:
         return [info.annotation for info in fields.values()]
-    return [field.type for field in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else None
+    is_typed = hasattr(kind, "__required_keys__") or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+    if not (is_typed or dataclasses.is_dataclass(kind)):
+        return None
+    try:
+        return list(get_type_hints(kind, include_extras=True).values())
+    except (NameError, TypeError, AttributeError):  # an annotation that names what is not there; pydantic says so
+        return list(getattr(kind, "__annotations__", {}).values())

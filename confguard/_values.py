@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -208,7 +209,8 @@ def texts(value: object, *, keys: bool = False) -> Iterator[str | bytes]:
             seen.add(id(item))
             stack += [getattr(item, name, None) for name in names]
         else:
-            yield str(item)
+            with suppress(Exception):  # what has no text cannot be quoted
+                yield str(item)
 
 
 def is_empty(value: object) -> bool:

@@ -35,7 +35,8 @@ def load_patiently(call: Call, wait: float, tell: Teller = logger.warning) -> tu
         seconds = max(pause, _retry_after(loaded)) * (1 + _JITTER * random.random())  # noqa: S311 - spreads load, hides nothing
         if monotonic() + seconds >= until:
             return loaded
-        if (state := _state(loaded)) != told:
+        state, loaded = _state(loaded), ()  # whoever interrupts what follows is not to reach settings that are good already
+        if state != told:
             tell(f"waiting: {state}")
             told = state
         sleep(seconds)

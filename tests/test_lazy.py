@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from secrets import token_hex
 from time import monotonic, sleep
-from traceback import TracebackException
+from traceback import TracebackException, walk_tb
 from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, PrivateAttr, SecretStr, TypeAdapter, ValidationError, computed_field, field_validator
 
-from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, _turns, explain, lazy, rule, validate
+from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, _lazy, _turns, explain, lazy, rule, validate
 from confguard.provider import Deadline, Failure, Found, Reference
 from tests.doubles import Hanging, Store
 from tests.finder import places_of
@@ -547,3 +547,47 @@ def test_a_fork_waits_for_nobody(while_locked: bool) -> None:
     # From Python 3.12 on it warns of a fork in a process with threads, which is what is tried here.
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert (done.stdout, done.stderr) == ("80 80 []\n", "")
+
+
+class Account(BaseSettings, frozen=True):
+    password: SecretStr
+    workers: int = 1
+
+    def __lt__(self, other: object) -> bool:
+        raise TypeError
+
+
+def _assigned(handle: Account, canary: str) -> None:
+    handle.workers = {canary: canary}  # type: ignore[assignment,misc] # which is refused
+
+
+def _deleted(handle: Account, _: str) -> None:
+    del handle.workers
+
+
+def _compared(handle: Account, canary: str) -> None:
+    handle < canary  # noqa: B015 # pyright: ignore[reportUnusedExpression]
+
+
+@pytest.mark.parametrize("use", [_assigned, _deleted, _compared])
+def test_no_error_leads_to_what_a_handle_holds(monkeypatch: pytest.MonkeyPatch, use: Callable[[Account, str], None]) -> None:
+    """Neither the settings of a loaded handle nor what it is given are among the locals of its frames."""
+    canary = token_hex()
+    monkeypatch.setenv("PASSWORD", canary)
+    handle = lazy(Account)
+    assert handle.workers == 1
+    with pytest.raises((TypeError, ValidationError)) as caught:
+        use(handle, canary)
+    frames = [frame for frame, _ in walk_tb(caught.value.__traceback__) if frame.f_code.co_filename == _lazy.__file__]
+    assert frames
+    assert [name for frame in frames for name in ("self", "value", "args", "kwargs") if name in frame.f_locals] == []
+
+
+def test_a_name_that_settings_lack_leads_to_no_handle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSWORD", token_hex())
+    handle = lazy(Account)
+    assert handle.workers == 1
+    with pytest.raises(AttributeError) as caught:
+        handle.nothing  # type: ignore[attr-defined] # noqa: B018 # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+    frames = [frame for frame, _ in walk_tb(caught.value.__traceback__) if frame.f_code.co_filename == _lazy.__file__]
+    assert ["self" in frame.f_locals for frame in frames] == [False]

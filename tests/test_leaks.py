@@ -9,9 +9,11 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from secrets import token_hex
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.error import HTTPError
 
 import pydantic_settings
 import pytest
@@ -23,13 +25,18 @@ from pydantic import (
     BeforeValidator,
     Field,
     HttpUrl,
+    ImportString,
     PostgresDsn,
     Secret,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
+from pydantic_core import PydanticKnownError
 from pydantic_settings import CliApp, EnvSettingsSource, PydanticBaseSettingsSource
+from typing_extensions import TypedDict
 
 from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, explain, validate
 from confguard._report import render_json, render_text
@@ -122,6 +129,21 @@ def a_validator_quotes_the_password_of_a_plain_url(scene: Scene) -> type[BaseSet
 
 
 @breaks("invalid")
+def a_validator_quotes_the_token_of_a_plain_url(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        hook: HttpUrl
+        other: str
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"{self.hook} and {self.other} are none of ours")
+
+    scene.setenv("HOOK", f"https://h/x?token={scene.canary}")
+    scene.setenv("OTHER", f"https://h/x?page=1&sig={scene.canary}")
+    return Settings
+
+
+@breaks("invalid")
 def pydantics_message_quotes_a_part_of_the_secret(scene: Scene) -> type[BaseSettings]:
     class Settings(Config):
         key: Secret[UUID4]
@@ -201,6 +223,50 @@ def a_model_in_a_list_is_invalid(scene: Scene) -> type[BaseSettings]:
         databases: list[Database]
 
     scene.setenv("DATABASES", json.dumps([{"password": scene.canary, "port": scene.canary}]))
+    return Settings
+
+
+class Login(TypedDict):
+    password: SecretStr
+    port: int
+
+
+class Pair(NamedTuple):
+    password: SecretStr
+    port: int = 1
+
+
+@dataclass
+class Later:
+    password: "SecretStr"
+    port: "int" = 1
+
+
+@breaks("invalid")
+def secrets_stand_in_types_that_are_no_models(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        login: Login
+        pair: Pair
+        later: list[Later]
+
+    scene.setenv("LOGIN", json.dumps({"password": scene.canary, "port": scene.canary}))
+    scene.setenv("PAIR", json.dumps([scene.canary, scene.canary]))
+    scene.setenv("LATER", json.dumps([{"password": scene.canary, "port": scene.canary}]))
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_what_is_in_types_that_are_no_models(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        login: Login
+        later: list[Later]
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"{self.login['password'].get_secret_value()[:9]}, {self.later[0].password.get_secret_value()}")
+
+    scene.setenv("LOGIN", json.dumps({"password": scene.canary, "port": 1}))
+    scene.setenv("LATER", json.dumps([{"password": scene.canary}]))
     return Settings
 
 
@@ -290,6 +356,35 @@ def a_source_raises_the_secret(scene: Scene) -> type[BaseSettings]:
             return (Broken(settings_cls),)
 
     return Settings
+
+
+def _with_source(scene: Scene, raised: Exception) -> type[BaseSettings]:
+    class Broken(PydanticBaseSettingsSource):
+        def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+            return None, field_name, False
+
+        def __call__(self) -> dict[str, Any]:
+            raise raised
+
+    class Settings(Config):
+        port: int = 1
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (Broken(settings_cls),)
+
+    return Settings
+
+
+@breaks("malformed")
+def a_source_asks_an_address_with_credentials(scene: Scene) -> type[BaseSettings]:
+    address = f"https://u:{scene.canary}@h/?token={scene.canary}"
+    return _with_source(scene, HTTPError(address, 403, scene.canary, Message(), None))
+
+
+@breaks("malformed")
+def a_source_is_refused_with_a_text_of_its_own(scene: Scene) -> type[BaseSettings]:
+    return _with_source(scene, ConnectionError(111, f"no {scene.canary}"))
 
 
 @breaks("malformed")
@@ -458,6 +553,84 @@ def a_validator_quotes_a_default(scene: Scene) -> type[BaseSettings]:
     return Settings
 
 
+class Part(BaseModel):
+    password: SecretStr
+
+
+@breaks("invalid")
+def a_validator_quotes_the_default_of_a_model(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        part: Part = Part(password=SecretStr(scene.canary))
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"not {self.part.password.get_secret_value()}")
+
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_what_a_factory_made(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr = Field(default_factory=lambda: SecretStr(scene.canary))
+        port: int = 1
+
+        @field_validator("port", mode="before")
+        @classmethod
+        def check(cls, value: object, info: ValidationInfo) -> object:
+            raise ValueError(f"not {info.data['password'].get_secret_value()}")
+
+    scene.setenv("PORT", "1")
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_a_model_that_a_factory_made(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        part: Part = Field(default_factory=lambda: Part(password=SecretStr(scene.canary)))
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"not {self.part.password.get_secret_value()}")
+
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_gives_the_secret_for_a_bound(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        password: SecretStr
+        port: int = 1
+
+        @field_validator("port", mode="before")
+        @classmethod
+        def check(cls, value: object, info: ValidationInfo) -> object:
+            raise PydanticKnownError("less_than", {"lt": info.data["password"].get_secret_value()})
+
+    scene.setenv("PASSWORD", scene.canary)
+    scene.setenv("PORT", "1")
+    return Settings
+
+
+@breaks("invalid")
+def pydantics_message_quotes_what_may_carry_a_password(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        handler: ImportString[Any]
+
+    scene.setenv("HANDLER", f"host=h password={scene.canary}")
+    return Settings
+
+
+@breaks("invalid")
+def a_key_in_hexadecimal_is_not_quoted_in_an_env_file(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        port: int = 1
+
+    scene.canary = scene.canary.lower()
+    Path(".env").write_text(f"PRIVATE_KEY=-----BEGIN-----\n{scene.canary}==\n")
+    return Settings
+
+
 @breaks("invalid")
 def a_validator_quotes_what_is_within_a_secret(scene: Scene) -> type[BaseSettings]:
     class Settings(Config):
@@ -592,10 +765,12 @@ HANDED_ON = {
     "a_source_of_a_validator_opens_a_file_of_that_name",
     "a_source_raises_the_secret",
     "a_source_opens_a_file_that_the_secret_names",
+    "a_source_asks_an_address_with_credentials",
+    "a_source_is_refused_with_a_text_of_its_own",
     "the_hook_raises_the_secret",
     "the_hook_opens_a_file_that_the_secret_names",
 }
-SAYS = ("rendered ", "error.args", "error.filename", "error.errors()")
+SAYS = ("rendered ", "error.args", "error.filename", "error.errors()", "error.__dict__")
 
 
 def called(call: Callable[[], object]) -> BaseException | None:
@@ -800,3 +975,29 @@ def test_a_traceback_with_locals_of_ours_holds_no_secret(scene: Scene) -> None:
             print(frame.locals, file=printed)
     assert printed.getvalue()
     assert scene.canary not in printed.getvalue()
+
+
+class Made(BaseSettings, validate_assignment=True):
+    password: SecretStr = Field(default_factory=lambda: SecretStr(token_hex()))
+    keys: list[SecretStr] = Field(default_factory=list)
+    port: int = 1
+
+    @field_validator("port")
+    @classmethod
+    def is_even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("it is odd")
+        return value
+
+
+def test_what_a_validator_says_is_told_where_every_secret_is_known(scene: Scene) -> None:
+    """Where a factory made one it is withheld: not where the secret is given, and not of settings that are made."""
+    made = Made(port=2)
+    scene.setenv("PORT", "3")
+    with pytest.raises(ConfigError, match="withheld"):
+        validate(Made)
+    scene.setenv("PASSWORD", scene.canary)
+    with pytest.raises(ConfigError, match="it is odd"):
+        validate(Made)
+    with pytest.raises(ValidationError, match="it is odd"):
+        made.port = 5
