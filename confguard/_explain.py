@@ -22,7 +22,7 @@ class Explained:
 
     Attributes:
         field: The field path.
-        value: Its value as text; ``**********`` where it is a secret.
+        value: Its value as text; ``**********`` where it is a secret, and not None.
         origin: Where it came from.
     """
 
@@ -51,9 +51,9 @@ def explain(settings: BaseSettings) -> tuple[Explained, ...]:
 
 def shown(settings: object, leaf: Node) -> str:
     """The value of a field as text that shows no secret."""
-    if leaf.secret:
-        return "**********"
     value = value_at(settings, leaf.path)
+    if leaf.secret and value is not None:
+        return "**********"
     text = str(value)
     plain = text.isprintable() and not isinstance(value, BaseModel | list | tuple | set | frozenset | dict)
     return masked_url(redactor.redact(text if plain else repr(value)))

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from confguard._load import Load
+from confguard._misnamed import misnamed_file
 from confguard._problem import Origin, Problem
 from confguard._redaction import redactor
 from confguard._report import place_of
@@ -46,6 +47,15 @@ _OF_FIELD = re.compile(r'(?:error parsing value for field "|Parsing error encoun
 # What Kubernetes sets for a service is a URL, whatever else a field of that name wants.
 _LINK_URL = re.compile(r"(tcp|udp|sctp)://[\w.:\[\]]+")
 _NO_LINKS = "Kubernetes sets it for a service of that name; say enableServiceLinks: false in the pod's spec"
+# What passes variables on as they stand in a file, such as `docker run --env-file`, leaves the quotes on.
+_QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
+_NO_QUOTES = "the quotes are a part of the value here: take them out"
+_NUMBERS = ("int_parsing", "float_parsing", "decimal_parsing")
+_WITH_UNIT = re.compile(r"\s*[+-]?[\d.,]+\s*[^\W\d]+\s*")
+_WAYS = {
+    "bool_parsing": "write true or false",
+    "time_delta_parsing": "write PT30S for 30 seconds, PT5M for 5 minutes (ISO 8601)",
+}
 _NO_FIELD = "take it out, or set extra='ignore' in model_config"
 
 
@@ -117,12 +127,12 @@ def _missing(load: Load, trail: Trail, told: set[str]) -> Iterator[Problem]:
             yield from _missing(load, (*trail, child), told)
     elif not load.failed(node.path) and node.path not in told:
         told.add(node.path)
-        yield Problem("missing", node.path, "", tip=_tip(load), looked_in=load.looked_in(trail))
+        yield Problem("missing", node.path, "", tip=_tip(load, trail), looked_in=load.looked_in(trail))
 
 
-def _tip(load: Load) -> str | None:
+def _tip(load: Load, trail: Trail) -> str | None:
     unread = [fault.places.label for fault in load.readings.faults if not fault.field]
-    return f"it may stand in what could not be read: {', '.join(unread)}" if unread else None
+    return f"it may stand in what could not be read: {', '.join(unread)}" if unread else misnamed_file(load, trail)
 
 
 def _unknown(load: Load, trail: Trail, rest: tuple[int | str, ...]) -> Problem:
@@ -170,8 +180,21 @@ def _refused(load: Load, trail: Trail, rest: tuple[int | str, ...], details: Err
         message += f" (at {_at(load, rest)})"
     if not secret and not rest and _is_shown(load, trail, origin, details["input"]):
         message += f"; it is {_short(details['input'])}"
-    tip = _NO_LINKS if isinstance(details["input"], str) and _LINK_URL.match(details["input"]) else None
-    return Problem("invalid", path, message, tip=tip, origin=origin)
+    return Problem("invalid", path, message, tip=_way_out(details, secret=secret), origin=origin)
+
+
+def _way_out(details: ErrorDetails, *, secret: bool) -> str | None:
+    """What to do about a text that is refused, where a usual slip made it so."""
+    given = details["input"]
+    if not isinstance(given, str):
+        return None
+    if _LINK_URL.match(given):
+        return _NO_LINKS
+    if _QUOTED.fullmatch(given):
+        return _NO_QUOTES
+    if details["type"] in _NUMBERS and not secret and _WITH_UNIT.fullmatch(given):
+        return "write the number alone, without a unit"
+    return _WAYS.get(details["type"])
 
 
 def _nearest_origin(load: Load, trail: Trail) -> Origin | None:

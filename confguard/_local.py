@@ -129,6 +129,7 @@ def _told(fault: FileFault, spot: Spot) -> FileFault:
     """A fault with the file it is about. A path that is none may be the secret itself, and has no place in a message."""
     tip = (spot.advice or fault.tip) if fault.kind == "unconfigured" else fault.tip
     if spot.origin.name:
+        tip = "is it written, and mounted here?" if fault.kind == "missing" else tip
         return replace(fault, message=f"the file {fault.message}", tip=tip)
     message = f"{spot.origin.place} names a file that {fault.message}" if spot.path else f"{spot.origin.place} is empty"
     return replace(fault, message=message, tip="it holds the path of a file, and not the value")

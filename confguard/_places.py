@@ -67,7 +67,7 @@ class Places:
         if self.label == "dotenv":
             _ = self._spelled  # now: the files may be others when somebody asks
         elif self.label == "mounted":
-            _ = self._files
+            _ = self.files
         self.variables = dict.fromkeys(self.variables)
         self.source = None
 
@@ -82,7 +82,7 @@ class Places:
             return self._own[trail[-1].path]
         if self.label == "mounted":
             for name in self.names(trail[:1]):
-                if (path := self._files.get(self.folded(name))) is not None:
+                if (path := self.files.get(self.folded(name))) is not None:
                     return Origin(self.label, str(path))
         return Origin(self.label, trail[-1].path)
 
@@ -216,7 +216,7 @@ class Places:
         return self._with_twins
 
     @cached_property
-    def _files(self) -> Mapping[str, Path]:
+    def files(self) -> Mapping[str, Path]:
         """By folded name, the files in the mounted directories; later directories win, as they do for the source."""
         files: dict[str, Path] = {}
         for directory in self.directories():

@@ -209,7 +209,7 @@ def _by_rank(found: tuple[int, int, Stray]) -> tuple[int, int]:
 
 def _told(finding: Finding, mine: Sequence[Stray]) -> Iterator[Problem]:
     meant = {stray.field: stray for stray in reversed(mine) if stray.field}
-    by_name = {stray.origin: stray for stray in meant.values() if not stray.is_missing}
+    by_name = {stray.origin: stray for stray in meant.values()}
     for problem in finding.problems:
         stray = meant.get(problem.field) if problem.kind == "missing" else None
         if stray is not None:
@@ -235,4 +235,4 @@ def _unknown(finding: Finding, message: str, tip: str, origin: Origin | None = N
 
 
 def _did_you_mean(stray: Stray) -> str:
-    return f"did you mean {stray.meant}? {stray.field} is at its default"
+    return f"did you mean {stray.meant}? {stray.field} is {'missing' if stray.is_missing else 'at its default'}"

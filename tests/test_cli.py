@@ -81,6 +81,7 @@ def test_broken_settings_are_reported() -> None:
         "debug            invalid\n"
         "    Input should be a valid boolean, unable to interpret input; it is 'maybe'\n"
         "    from       env MYSERVICE_DEBUG\n"
+        "    tip        write true or false\n"
         "\n"
         "AppSettings: 2 errors, 0 warnings (service_settings)\n"
     )
@@ -176,6 +177,7 @@ def test_a_mount_that_is_not_there_is_no_warning() -> None:
     [
         (["check"], "Missing argument 'MODULE:CLASS...'"),
         (["check", "service_settings"], "'service_settings' is not MODULE:CLASS"),
+        (["check", "service.settings.AppSettings"], "is not MODULE:CLASS; did you mean service.settings:AppSettings?"),
         (["check", "service_setings:AppSettings"], "there is no module 'service_setings' here or on sys.path"),
         (["check", "./service_settings.py:AppSettings"], "is no name of a module; did you mean service_settings:AppSettings?"),
         (["check", "service_settings.py:AppSettings"], "here or on sys.path; did you mean service_settings:AppSettings?"),

@@ -124,7 +124,7 @@ def test_refused_settings_are_shown_as_far_as_they_go() -> None:
         "host    h              env APP_HOST",
         "key     (denied)       -",
         "late    (unavailable)  -",
-        "sentry  **********     default",
+        "sentry  None           default",
     ]
     assert done.stdout.splitlines()[-1] == "Broken: 3 errors, 0 warnings (services)"
     assert done.returncode == 78

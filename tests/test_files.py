@@ -929,7 +929,8 @@ class TestTold:
     def test_the_report_tells_the_variable_and_the_file(self, directory: Path) -> None:
         done = run(["check", "services:App"], APP_TOKEN_FILE=f"{directory}/tokn")
         assert done.returncode == 78
-        assert f"the file is not there\n    from       named APP_TOKEN_FILE {directory}/tokn" in done.stdout + done.stderr
+        told = f"the file is not there\n    from       named APP_TOKEN_FILE {directory}/tokn\n    tip        is it written, and"
+        assert told in done.stdout + done.stderr
 
 
 def test_a_file_that_is_not_there_yet_can_be_waited_for(monkeypatch: pytest.MonkeyPatch, directory: Path, secret: str) -> None:

@@ -273,6 +273,20 @@ def test_a_variable_of_an_env_file_is_told_once(extra: Any, expected: list[tuple
     assert [(problem.kind, problem.message, problem.tip) for problem in problems_of(Extra)] == expected
 
 
+def test_a_misspelt_variable_of_an_env_file_is_not_to_be_taken_out(environment: pytest.MonkeyPatch) -> None:
+    """Where its field is missing and pydantic refuses the variable too, both tips say what to call it."""
+
+    class Strict(BaseSettings):
+        model_config = SettingsConfigDict(env_prefix="MISSP_", env_file=".env")
+        base_url: str
+
+    Path(".env").write_text("MISSP_BASE_ULR=x\n")
+    assert [(problem.kind, problem.tip) for problem in problems_of(Strict)] == [
+        ("missing", "MISSP_BASE_ULR is set. Did you mean MISSP_BASE_URL?"),
+        ("invalid", "did you mean MISSP_BASE_URL? base_url is missing"),
+    ]
+
+
 def test_a_line_of_an_env_file_that_looks_like_no_variable_is_not_named(environment: pytest.MonkeyPatch) -> None:
     """A line of a key that stands without quotes may begin with the prefix and have an equals sign."""
     Path(".env").write_text("UNKN_aGVsbG8gd29ybGQ=\nUNKN_OTHER=x\n")

@@ -4,13 +4,25 @@ import copy
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any, Literal
 
 import pydantic_settings
 import pytest
-from pydantic import AliasChoices, AliasPath, BaseModel, Field, PostgresDsn, Secret, SecretBytes, SecretStr, field_validator
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    Field,
+    HttpUrl,
+    PostgresDsn,
+    Secret,
+    SecretBytes,
+    SecretStr,
+    field_validator,
+)
 from pydantic_settings import PydanticBaseSettingsSource
 
 from confguard import BaseSettings, ConfigError, From, Origin, Problem, SettingsConfigDict, explain, validate
@@ -279,6 +291,46 @@ def test_everything_that_is_wrong_is_in_one_report(monkeypatch: pytest.MonkeyPat
             origin=Origin("dotenv", "MYSERVICE_PORT", place=".env"),
         ),
     }
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "tip"),
+    [
+        ("url", '"http://shop.test"', "the quotes are a part of the value here: take them out"),
+        ("dsn", "'https://shop.test/1'", "the quotes are a part of the value here: take them out"),
+        ("workers", '"4"', "the quotes are a part of the value here: take them out"),
+        ("workers", "30s", "write the number alone, without a unit"),
+        ("ratio", "12.5 MiB", "write the number alone, without a unit"),
+        ("workers", "many", None),
+        ("pin", "1234x", None),
+        ("debug", "yess", "write true or false"),
+        ("timeout", "30s", "write PT30S for 30 seconds, PT5M for 5 minutes (ISO 8601)"),
+    ],
+)
+def test_a_usual_slip_in_a_value_is_told_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, field: str, text: str, tip: str | None
+) -> None:
+    """Quotes that nothing took off, units, and what a switch or a duration wants; of a secret no more than that it has quotes."""
+
+    class Slips(BaseSettings):
+        url: HttpUrl = HttpUrl("http://shop.test")
+        dsn: Secret[HttpUrl] | None = None
+        pin: Secret[int] | None = None
+        workers: int = 4
+        ratio: float = 0.5
+        debug: bool = False
+        timeout: timedelta = timedelta(seconds=30)
+
+    monkeypatch.setenv(field.upper(), text)
+    assert {path: problem.tip for path, problem in problems_of(Slips).items()} == {field: tip}
+
+
+def test_the_durations_of_that_tip_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(BaseSettings):
+        timeouts: list[timedelta]
+
+    monkeypatch.setenv("TIMEOUTS", '["PT30S", "PT5M"]')
+    assert validate(Slow).timeouts == [timedelta(seconds=30), timedelta(minutes=5)]
 
 
 def test_a_name_is_shown_in_capitals_only_where_that_is_the_same_variable() -> None:

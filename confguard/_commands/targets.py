@@ -40,7 +40,10 @@ def import_classes(targets: Sequence[str], form: str) -> "list[type[BaseSettings
 def _import_class(target: str) -> "type[BaseSettings]":
     module_name, colon, path = target.partition(":")
     if not (module_name and colon and path):
-        raise click.UsageError(f"{target!r} is not MODULE:CLASS, as in myservice.settings:AppSettings")
+        module, _, name = target.rpartition(".")
+        is_dotted = bool(module) and name[:1].isupper() and not colon
+        meant = f"; did you mean {module}:{name}?" if is_dotted else ", as in myservice.settings:AppSettings"
+        raise click.UsageError(f"{target!r} is not MODULE:CLASS{meant}")
     if not all(part.isidentifier() for part in module_name.split(".")):
         raise click.UsageError(f"{module_name!r} is no name of a module{_tip_for_path(module_name, path)}")
     if os.getcwd() not in sys.path:  # noqa: PTH109 - the string that sys.path would hold
