@@ -4,11 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from confguard._redaction import redactor
 from tests.doubles import Store
 
 _FOREIGN = ("AWS_", "AZURE_", "BAO_", "GOOGLE_", "VAULT_", "SSL_CERT_", "APP_", "MYSERVICE_", "PYDANTIC_")
+
+# An example takes as long as the machine is busy: hypothesis's own limit of 200 ms for one fails where nothing is wrong.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
