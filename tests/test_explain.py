@@ -58,6 +58,9 @@ class Outside(Config):
     model_config = SettingsConfigDict(allowed_references=["store://"])
     token: SecretStr = SecretStr("d")
 
+class Halved(Config):
+    db: Db
+
 class Filled(Config):
     db: Annotated[Db, From("store://db")]
 
@@ -276,3 +279,9 @@ def test_the_heads_are_bold_on_a_terminal_alone() -> None:
     """The table's first line stands out on a terminal, unless NO_COLOR asks for none."""
     assert "\x1b[1mfield" in on_terminal(["explain", "services:App"], "stdout", STORED="x" * 9)
     assert "\x1b" not in on_terminal(["explain", "services:App"], "stdout", STORED="x" * 9, NO_COLOR="1")
+
+
+def test_what_stands_beside_a_missing_field_of_a_model_is_not_called_invalid() -> None:
+    """The model cannot be made, so the values in it are not known; nothing is wrong with them."""
+    done = run(["explain", "services:Halved"], APP_DB__HOST="h")
+    assert done.stdout.splitlines()[1:3] == ["db.host      (not known)  env APP_DB__HOST", "db.password  (missing)    -"]

@@ -109,7 +109,7 @@ def _table(told: "Sequence[Told]") -> Iterator[str]:
 
 
 def _value(field: "Told") -> str:
-    return _printable(field.value) if field.value is not None else f"({field.kind or 'not valid'})"
+    return _printable(field.value) if field.value is not None else f"({field.kind or 'not known'})"
 
 
 def _origins(field: "Told") -> list[str]:
