@@ -13,7 +13,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from confguard import _rich
+from confguard import _rich, _structlog
 from confguard._log_records import redact_once, redact_record
 from confguard._patches import Late, Patch, Watch
 from confguard._redaction import redactor
@@ -192,4 +192,4 @@ _PATCHES: Sequence[tuple[Any, str, Callable[[Plain], Plain]]] = (
     (threading, "excepthook", _thread_hook),
     (sys, "unraisablehook", _unraisable_hook),
 )
-_LATE: Sequence[Late] = (Late("asyncio.base_events", _asyncio), *_rich.LATE)
+_LATE: Sequence[Late] = (Late("asyncio.base_events", _asyncio), *_rich.LATE, *_structlog.LATE)

@@ -14,6 +14,17 @@ service writes.
 from confguard._copied import RedactedError
 from confguard._hooks import install, uninstall
 from confguard._redaction import Redactor, redactor
-from confguard._walk import KEYS, scrub
+from confguard._structlog import structlog_processor
+from confguard._walk import KEYS, clean_exception, scrub
 
-__all__ = ["KEYS", "RedactedError", "Redactor", "install", "redactor", "scrub", "uninstall"]
+__all__ = [
+    "KEYS",
+    "RedactedError",
+    "Redactor",
+    "clean_exception",
+    "install",
+    "redactor",
+    "scrub",
+    "structlog_processor",
+    "uninstall",
+]
