@@ -16,6 +16,7 @@ _COUNT = len(vars(logging.makeLogRecord({})))
 # What is looked into though the message shows no secret, since a tracker is given all of it. Other objects would only be shown
 # once more: a query, say, that asks its database each time.
 _LOOKED_INTO = (str, bytes, bytearray, int, float, Mapping, list, tuple, AbstractSet, BaseException)
+_LARGE = 10**100  # Python refuses to write numbers of thousands of digits
 _TEXTS = ("message", "exc_text", "stack_info")
 
 _last = local()
@@ -87,8 +88,12 @@ def _same(one: object, other: object) -> bool:
 
 def _clean_argument(argument: Any, clean: str | None) -> Any:
     if clean is not None:
-        is_shown = type(argument) is str and argument in clean
-        if is_shown or not issubclass(type(argument), _LOOKED_INTO):
+        kind = type(argument)
+        if kind is str or kind is float or (kind is int and abs(argument) < _LARGE):
+            text = str(argument)
+            if text in clean or redactor.redact(text) is text:  # what is shown, as most are, holds no secret
+                return argument
+        elif not issubclass(kind, _LOOKED_INTO):
             return argument
     return scrub(argument)
 

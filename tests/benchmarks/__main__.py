@@ -9,6 +9,7 @@ from ._environment import env_50_fields
 from ._imports import imports
 from ._lazy import lazy_attribute
 from ._measure import Measured
+from ._redaction import redaction_lines
 from ._vault import vault
 
 
@@ -16,6 +17,7 @@ def _all() -> Iterator[Measured]:
     yield imports()
     yield from env_50_fields()
     yield from lazy_attribute()
+    yield from redaction_lines()
     yield from vault()
     yield from azure()
 
