@@ -7,21 +7,20 @@ import sys
 import threading
 import traceback
 from collections import OrderedDict, UserDict, deque, namedtuple
-from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, PrivateAttr, RootModel, SecretStr
+from pydantic import RootModel, SecretStr
 
 from confguard._copied import RedactedError
 from confguard._redaction import Redactor
 from confguard._walk import DEEPEST, KEYS, LEFT_OUT, clean_exception, scrub
 from tests.finder import _needles, places_of
+from tests.holders import AttributedError, Frozen, Model, Plain, leaves
 
 CANARY = secrets.token_urlsafe(24)
 
@@ -31,24 +30,6 @@ def own() -> Redactor:
     redactor = Redactor()
     redactor.learn(CANARY, "key")
     return redactor
-
-
-@dataclass
-class Plain:
-    first: object
-    second: object = None
-
-
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    first: object
-    second: tuple[object, ...] = ()
-
-
-class Model(BaseModel):
-    model_config = ConfigDict(extra="allow", arbitrary_types_allowed=True)
-    first: Any
-    _kept: Any = PrivateAttr(default=None)
 
 
 Pair = namedtuple("Pair", "left right")  # noqa: PYI024 - one without types, as most are
@@ -67,60 +48,12 @@ class Loud:
         return "Loud(…)"
 
 
-class AttributedError(Exception):
-    """Wants arguments that it does not keep, and is shown by an attribute."""
-
-    def __init__(self, status: int, *, body: object) -> None:
-        super().__init__()
-        self.status = status
-        self.body = body
-
-    def __str__(self) -> str:
-        return f"{self.status}: {self.body}"
-
-
 class SlottedError(Exception):
     __slots__ = ("body",)
 
     def __init__(self, body: object) -> None:
         super().__init__("slotted")
         self.body = body
-
-
-def leaves(value: object) -> Iterator[str]:
-    """Every text, and every text of what is none, that can be reached: written apart from the walk that it checks."""
-    stack, seen, alive = [value], set(), []
-    while stack:
-        item = stack.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        alive.append(item)
-        if isinstance(item, bytes | bytearray | memoryview):
-            yield bytes(item).decode("latin-1")
-        elif isinstance(item, SecretStr):
-            yield item.get_secret_value()
-        else:
-            inside = within(item)
-            stack += inside
-            if not inside or isinstance(item, BaseException):
-                yield from {str(item), repr(item)}
-
-
-def within(item: object) -> list[object]:
-    if isinstance(item, Mapping):
-        return [*item, *item.values()]
-    if isinstance(item, list | tuple | deque | AbstractSet):
-        return list(item)
-    if isinstance(item, BaseException):
-        linked = [item.args, getattr(item, "__notes__", ()), item.__cause__, item.__context__, vars(item)]
-        slots = ("filename", "filename2", "object", "reason", "value", "body", "text", "exceptions")
-        return [*linked, *(getattr(item, name, None) for name in slots)]
-    if isinstance(item, Plain | Frozen):
-        return [item.first, item.second]
-    if isinstance(item, Model):
-        return [vars(item), item.__pydantic_extra__, item.__pydantic_private__]
-    return []
 
 
 def shows(value: object, canary: str = CANARY) -> bool:
