@@ -103,8 +103,6 @@ class _Walk:
         self._made[id(value)] = LEFT_OUT  # what a cycle sees that comes back before there is a copy
         try:
             made = self._structure(value, depth + 1)
-        except RecursionError:
-            made = self.instead(LEFT_OUT)
         except Exception:  # noqa: BLE001 - code of others runs here, and what cannot be walked can still be shown as text
             made = self._other(value, unshown=LEFT_OUT)
         self._made[id(value)] = made
@@ -234,8 +232,13 @@ class _Walk:
         shown = False
         plain: Any = object.__str__
         for show in (repr,) if type(value).__str__ is plain else (str, repr):
-            text = attempted(partial(show, value))
-            shown |= text is not None
-            if text is not None and self.own.holds_secret(text):
+            try:
+                text = show(value)
+            except RecursionError:  # here, and perhaps not where there is more room on the stack
+                return self.instead(LEFT_OUT)
+            except Exception:  # noqa: BLE001, S112 - code of others, which may raise anything
+                continue
+            shown = True
+            if self.own.holds_secret(text):
                 return self.instead(self.own.redact(text))
         return value if shown or unshown is None else self.instead(unshown)

@@ -1,4 +1,4 @@
-"""What does not keep a service from starting and may hurt it later: a shadowed value, a secret laid open, one too short to hide."""
+"""What does not keep a service from starting and may hurt it later: a shadowed value, a secret laid open or too short to hide."""
 
 import os
 import shlex

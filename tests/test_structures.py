@@ -210,6 +210,9 @@ def test_cycles_lead_where_they_led(own: Redactor) -> None:
     plain.second = [plain]
     copied = scrub(plain, own)
     assert copied.second[0] is copied
+    through: tuple[list[object], ...] = ([CANARY],)
+    through[0].append(through)
+    assert scrub(through, own) == (["[redacted:key]", LEFT_OUT],), "no tuple can be made before what is in it"
 
 
 def test_exceptions_that_hold_each_other_are_copied_once(own: Redactor) -> None:
@@ -345,6 +348,16 @@ def test_code_of_others_that_raises_stops_nothing(own: Redactor) -> None:
     assert clean[0] == LEFT_OUT
     assert clean[1] == "{'a': '[redacted:key]'}"
     assert clean[2] == "[redacted:key]"
+
+
+class Endless:
+    def __repr__(self) -> str:
+        return f"<{self!r}>"
+
+
+def test_what_needs_more_of_the_stack_than_there_is_is_left_out(own: Redactor) -> None:
+    """Elsewhere there may be more, and then it would be shown."""
+    assert scrub([Endless()], own) == [LEFT_OUT]
 
 
 def test_a_number_that_is_a_secret_is_hidden_whatever_writes_it(own: Redactor) -> None:
