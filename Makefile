@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test bench lint types style imports mypy pyright pins build clean
+.PHONY: help setup demo test fuzz bench lint types style imports mypy pyright pins build clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -18,6 +18,15 @@ demo: $(READY)  ## run the Flask service of docs/examples, well and badly config
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest -n 3
+
+# atheris has no wheel for every Python; it is installed when it is first asked for. What it finds is left in tests/fuzz/.
+fuzz: $(READY)  ## look for ten minutes for bytes that break a promise of the redactor
+	@$(BIN)/python -c 'import atheris' 2>&- || $(BIN)/python -m pip install -qq --disable-pip-version-check atheris
+	@for name in redactor walker; do \
+	  mkdir -p tests/fuzz/found/$$name; \
+	  $(BIN)/python -m tests.fuzz $$name -max_total_time=300 -max_len=400 -artifact_prefix=tests/fuzz/found/ \
+	    tests/fuzz/found/$$name tests/fuzz/corpus/$$name || exit 1; \
+	done
 
 bench: $(READY)  ## measure
 	@$(BIN)/python -m tests.benchmarks

@@ -1,4 +1,4 @@
-"""What does not keep a service from starting and may hurt it later: a value that an env file shadows, a secret laid open."""
+"""What does not keep a service from starting and may hurt it later: a shadowed value, a secret laid open or too short to hide."""
 
 import os
 import shlex
@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from confguard._forms import is_searchable
 from confguard._load import Load
 from confguard._problem import Origin, Problem
 from confguard._redaction import redactor
 from confguard._schema import Trail
 from confguard._sources import attempt
+from confguard._state import ABSENT, find
+from confguard._values import texts
 
 _FILES = ("dotenv", "named", "mounted")
 _ATOMIC = "..data"
@@ -23,10 +26,32 @@ _CONTAINER = Path("/run/secrets")
 
 def warnings(load: Load) -> Iterator[Problem]:
     """The warnings of a load that still has its values."""
+    yield from _unprotected(load)
     if any(state and places.label in _FILES for places, state in load.readings.states):
         wanted = [trail for trail in load.schema.leaves if load.wanted(trail[-1].path)]
         yield from _shadowing(load, wanted)
         yield from _open_files(load, wanted)
+
+
+def _unprotected(load: Load) -> Iterator[Problem]:
+    """Secrets that the redactor passes over, since nothing could tell them from other text."""
+    for trail in load.schema.leaves:
+        if trail[-1].secret and load.wanted(trail[-1].path):
+            value = load.given(trail)
+            held = list(texts(find(load.fetched, trail) if value is ABSENT else value)) if value is not None else []
+            # One of many texts may well be common: a user's name beside a password.
+            if len(held) == 1 and _is_passed_over(held[0]):
+                path = trail[-1].path
+                message = (
+                    "it is so short or so common that it cannot be told from other text: no log, and nothing else, will hide it"
+                )
+                tip = "choose a longer one, made at random"
+                yield Problem("degraded", path, message, tip=tip, origin=load.origins.get(path), severity="warning")
+
+
+def _is_passed_over(secret: str | bytes) -> bool:
+    text = secret if isinstance(secret, str) else secret.decode(errors="replace")
+    return bool(text.strip()) and not is_searchable(text)
 
 
 def _warning(trail: Trail, message: str, tip: str, origin: Origin) -> Problem:

@@ -51,7 +51,7 @@ def test_providers_are_asked_side_by_side() -> None:
 
 def test_a_provider_that_hangs_costs_its_own_fields_alone(store: Store) -> None:
     """At the deadline, what one provider answered is kept, and what another did not is unavailable."""
-    store.put("a", "x")
+    store.put("a", "what a store holds")
     hanging = Hanging()
     started = monotonic()
     assert kinds_of(settings_of({"a": "store://a", "b": "hanging://b"}, store, hanging), timeout=0.3) == {"b": "unavailable"}
@@ -146,7 +146,7 @@ def test_warnings_of_a_provider_are_told(store: Store, caplog: pytest.LogCapture
             return ["certificates are not checked"]
 
     careless = Careless()
-    careless.put("a", "x")
+    careless.put("a", "what a store holds")
     validate(settings_of({"a": "store://a"}, careless))
     assert [record.getMessage() for record in caplog.records if record.name == "confguard"] == [
         "tests.test_resolver:Settings: store: certificates are not checked"

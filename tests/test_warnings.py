@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AnyUrl, BaseModel, PostgresDsn, Secret, SecretStr
+from pydantic import AnyUrl, BaseModel, PostgresDsn, Secret, SecretBytes, SecretStr
 
 from confguard import BaseSettings, From, SettingsConfigDict, When, validate
 from confguard._call import Call, load_settings
@@ -73,7 +73,7 @@ def test_an_env_file_that_shadows_a_binding_is_told(store: Store) -> None:
         app_env: str
         token: Annotated[SecretStr, From("store://app#/token", when=When(app_env="production"))] = SecretStr("")
 
-    store.put("other/app", '{"token": "x"}')
+    store.put("other/app", '{"token": "long enough"}')
     write(Path(".env"), f"TOKEN={TOKEN}\nAPP_ENV=production\n")
     assert told(Settings) == [("token", "its value in an env file shadows store://app#/token", TAKE_OUT)]
     write(Path(".env"), f"TOKEN={TOKEN}\nAPP_ENV=development\n")
@@ -132,7 +132,7 @@ def test_an_env_file_that_shadows_a_key_of_a_bound_model_is_told(store: Store) -
         model_config = SettingsConfigDict(env_file=".env", env_nested_delimiter="__", providers=[store])
         db: Annotated[Database, From("store://db")]
 
-    store.put("db", '{"user": "shop", "password": "x"}')
+    store.put("db", '{"user": "shop", "password": "long enough"}')
     write(Path(".env"), f"DB__PASSWORD={TOKEN}\n")
     assert told(Settings) == [("db.password", "its value in an env file shadows store://db", TAKE_OUT)]
 
@@ -190,3 +190,39 @@ def test_a_load_without_files_looks_at_no_file(mounted: Path, monkeypatch: pytes
     monkeypatch.setenv("TOKEN", TOKEN)
     assert told(settings_at(mounted)) == []
     assert asked == []
+
+
+@pytest.mark.parametrize("value", ["abc", "5432", "true", " postgres "])
+def test_a_secret_that_cannot_be_hidden_is_told(value: str, monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+    """Wherever it came from: a source, a store, an argument. The warning names the field, and not the value."""
+    monkeypatch.setenv("GIVEN", value)
+    store.put("short", value)
+    store.put("long", TOKEN)
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+        given: SecretStr
+        fetched: Annotated[SecretStr, From("store://short")]
+        good: Annotated[SecretStr, From("store://long")]
+        raw: SecretBytes = SecretBytes(b"")
+        level: str = value
+
+    (loaded,) = load_settings(Call((Settings,), 5, arguments={"raw": SecretBytes(value.encode())}))
+    assert [(problem.field, problem.kind, problem.severity) for problem in loaded.problems] == [
+        (field, "degraded", "warning") for field in ("given", "fetched", "raw")
+    ]
+    assert all(value not in problem.message and problem.tip for problem in loaded.problems)
+
+
+def test_a_secret_that_can_be_hidden_and_parts_of_one_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor a default, which stands in the code, nor what is not there, nor a common text beside others."""
+    monkeypatch.setenv("TOKEN", TOKEN)
+    monkeypatch.setenv("KEYS", f'["true", "{TOKEN}"]')
+
+    class Settings(BaseSettings):
+        token: SecretStr
+        keys: list[SecretStr]
+        unset: SecretStr | None = None
+        default: SecretStr = SecretStr("abc")
+
+    assert told(Settings) == []

@@ -13,6 +13,7 @@ from ._lazy import lazy_attribute
 from ._measure import Measured
 from ._memory import memory
 from ._together import together
+from ._redaction import redaction_lines
 from ._vault import vault
 
 
@@ -21,6 +22,7 @@ def _all() -> Iterator[Measured]:
     yield from env_50_fields()
     yield from lazy_attribute()
     yield from memory()
+    yield from redaction_lines()
     yield from vault()
     yield from aws()
     yield from azure()

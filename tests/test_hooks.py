@@ -1,0 +1,179 @@
+"""The hooks of the interpreter: a canary in everything that a process shows of a failure, with `install` and without.
+
+One process runs all ways, and marks on both of its outputs where each begins; the secret is the value of a setting.
+"""
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from base64 import b64encode
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from confguard import redaction
+from tests.finder import _needles
+
+CANARY = f"{secrets.token_urlsafe(18)}/+ é"
+FORMS = {
+    "plain": CANARY,
+    "URL-encoded": quote(CANARY, safe=""),
+    "base64": b64encode(b"me:" + CANARY.encode()).decode(),
+    "hexadecimal": CANARY.encode().hex(),
+    "JSON": json.dumps(CANARY),
+}
+LONG = secrets.token_urlsafe(200)
+MARK = "=== "
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module", params=["before", "after", "never"])
+def shown(request: pytest.FixtureRequest) -> tuple[str, dict[str, str]]:
+    """When `install` was called, seen from the imports of rich and asyncio and from hooks of others; and what was shown then."""
+    environment = {
+        **os.environ,
+        "PYTHONUTF8": "1",
+        "FORMS": json.dumps(FORMS),
+        "KEY": CANARY,
+        "LONG": LONG,
+        "COLUMNS": "60",
+    }
+    command = [sys.executable, "-m", "tests.hooks_program", request.param]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    parts: dict[str, str] = {}
+    for output in (done.stdout, done.stderr):
+        for part in output.split(MARK)[1:]:
+            name, _, text = part.partition("\n")
+            parts[name] = parts.get(name, "") + text
+    return request.param, parts
+
+
+WAYS = """
+    sys.excepthook, threading.excepthook, sys.unraisablehook, a thread, an object that is collected, an own hook,
+    an own hook of threads, an own hook of what cannot be raised, an own hook that fails, a task, an own handler of a loop,
+    a warning, a warning to a hook of the user, a warning after captureWarnings, capture_locals, print_exc,
+    format_exception, print_stack,
+    rich with locals, rich on a narrow console, rich of a long value, rich in a log, rich print, rich of a group, a group,
+    uncaught
+"""
+
+
+@pytest.mark.parametrize("way", [way.strip() for way in re.split(r",\s*", WAYS)])
+def test_a_failure_shows_no_secret(shown: tuple[str, dict[str, str]], way: str) -> None:
+    """Whenever it was installed; and where it never was the same way leaks, which shows that this test can see."""
+    when, parts = shown
+    text = re.sub(r"\x1b\[[0-9;]*m", "", parts[way])
+    together = re.sub(r"[\s│]", "", text)  # as a reader puts together what a console wraps
+    needles = {*_needles(CANARY), *FORMS.values(), LONG, LONG[:16], LONG[-16:]}
+    found = [needle for needle in needles if needle in text or re.sub(r"\s", "", needle) in together]
+    assert text.strip()
+    assert (found == []) is (when != "never"), text
+
+
+FIRST = {
+    "sys.excepthook": "Traceback (most recent call last):\n",
+    "threading.excepthook": "Exception in thread ",
+    "a thread": "Exception in thread one:\nTraceback (most recent call last):\n",
+    "sys.unraisablehook": "Exception ignored in: <function fail at 0x",
+}
+
+
+@pytest.mark.parametrize("way", FIRST)
+def test_what_is_shown_is_what_python_shows(shown: tuple[str, dict[str, str]], way: str) -> None:
+    """But for the masks: the same first line, and the same type at the end."""
+    when, parts = shown
+    first = {"threading.excepthook": "Exception in thread", "a thread": "Exception in thread one"}.get(
+        way, "Traceback (most recent"
+    )
+    first = "Exception ignored in: <function fail at 0x" if way == "sys.unraisablehook" else first
+    assert parts[way].startswith(first)
+    assert "\nValueError: " in parts[way]
+    assert ("[redacted:key]" in parts[way]) is (when != "never")
+
+
+def state() -> list[object]:
+    import asyncio.base_events
+    import logging
+    import threading
+    import traceback
+    import warnings
+
+    import rich.pretty
+    import rich.traceback
+
+    owners = [logging.Logger, logging.Handler, warnings, traceback.TracebackException, traceback.StackSummary, threading]
+    owners += [asyncio.base_events.BaseEventLoop, rich.pretty, rich.traceback.Traceback]
+    hooks: list[object] = [sys.excepthook, sys.unraisablehook, *sys.meta_path]
+    return hooks + [(name, item) for owner in owners for name, item in sorted(vars(owner).items())]
+
+
+def test_uninstall_restores_exactly_what_was_there() -> None:
+    """Attribute by attribute, also after `install` was called twice; and `install` changes something."""
+    before = state()
+    redaction.install()
+    redaction.install()
+    assert state() != before
+    redaction.uninstall()
+    assert state() == before
+    redaction.uninstall()
+    assert state() == before
+
+
+def test_what_others_put_around_it_stays(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A hook that was set since is not taken away; ours, which it calls, then does nothing."""
+    redaction.redactor.learn(CANARY, "key")
+    seen: list[str] = []
+    monkeypatch.setattr(sys, "excepthook", lambda _, value, __: seen.append(str(value)))
+    redaction.install()
+    inner = sys.excepthook
+
+    def outer(*args: object) -> None:
+        inner(*args)  # type: ignore[arg-type]
+
+    sys.excepthook = outer
+    sys.excepthook(ValueError, ValueError(CANARY), None)
+    redaction.uninstall()
+    assert sys.excepthook is outer
+    sys.excepthook(ValueError, ValueError(CANARY), None)
+    assert seen == ["[redacted:key]", CANARY]
+
+
+def test_many_threads_install_once() -> None:
+    """Calls side by side put everything in place once, so that one `uninstall` takes it back."""
+    import threading
+
+    before = state()
+    barrier = threading.Barrier(8)
+
+    def work() -> None:
+        barrier.wait()
+        redaction.install()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    redaction.uninstall()
+    assert state() == before
+
+
+def test_install_imports_nothing_that_is_heavy() -> None:
+    """Neither rich nor asyncio nor pydantic is imported for it; they are waited for."""
+    code = "import sys, confguard.redaction as r; r.install(); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert "'traceback'" in done.stdout
+    for name in ("rich", "asyncio", "pydantic", "structlog", "loguru", "opentelemetry"):
+        assert f"'{name}'" not in done.stdout
+
+
+def test_the_public_names_are_these() -> None:
+    assert redaction.__all__ == sorted(redaction.__all__)
+    assert {name for name in vars(redaction) if not name.startswith("_")} == set(redaction.__all__)
