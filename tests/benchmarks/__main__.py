@@ -12,8 +12,8 @@ from ._imports import imports
 from ._lazy import lazy_attribute
 from ._measure import Measured
 from ._memory import memory
-from ._together import together
 from ._redaction import redaction_lines
+from ._together import together
 from ._vault import vault
 
 
