@@ -4,11 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from confguard._redaction import redactor
 from tests.doubles import Store
 
 _FOREIGN = ("AWS_", "AZURE_", "BAO_", "GOOGLE_", "VAULT_", "SSL_CERT_", "APP_", "MYSERVICE_", "PYDANTIC_")
+
+# How long an example takes is not what a test claims, and a machine that is busy would fail it.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,6 @@
 """`confguard run --mask`: what a command writes holds no secret, and it runs as if it were not there."""
 
 import base64
-import errno
 import html
 import json
 import os
