@@ -65,7 +65,6 @@ class RedactedStream:
             pieces.append(self._held[at:until])
             at = until
         self._held, self._covered = self._held[until:], at - until
-        self._bare &= self._covered > 0
         return b"".join(pieces)
 
     def _hide(self) -> bytes:

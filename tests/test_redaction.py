@@ -170,6 +170,22 @@ def test_a_stream_that_pauses_gives_out_no_secret(known: list[str], pieces: list
     assert found_in(out, *known) == []
 
 
+def test_of_the_longest_form_too_all_but_the_last_byte_is_held_back() -> None:
+    """So that nothing of it is shown before it is known."""
+    longest = max(forms_of("hunter2/hunter2"), key=len)
+    assert knowing("hunter2/hunter2").stream().feed(b"! " + longest[:-1]) == b"! "
+
+
+@pytest.mark.parametrize("pauses", [False, True])
+def test_a_secret_whose_first_bytes_were_shown_has_one_mask(pauses: bool) -> None:
+    """Also where another secret begins within it."""
+    stream = knowing("abcdefgh", "ghijklmn").stream()
+    assert stream.feed(b"ab") + stream.pause() == b"ab"
+    assert stream.feed(b"cdefgh") == b"[redacted:field0]"
+    assert not pauses or stream.pause() == b""
+    assert stream.feed(b"ijklmn!") == b"!"
+
+
 def test_a_secret_that_comes_slowly_shows_two_bytes_at_most() -> None:
     """With a pause after each byte the mask comes with the third, and once."""
     secret = secrets.token_urlsafe()
@@ -222,6 +238,12 @@ def test_secrets_are_found_wherever_a_stream_is_cut(known: list[str], pieces: li
     assert [each.offset for each in found] == begins
     assert [each.line for each in found] == [whole.count(b"\n", 0, start) + 1 for start in begins]
     assert {each.label for each in found} <= {f"field{number}" for number in range(len(known))}
+
+
+def test_the_quote_behind_a_secret_is_left() -> None:
+    """A mask stands for the secret alone, so that JSON stays JSON."""
+    secret = secrets.token_urlsafe()
+    assert json.loads(knowing(secret).redact(json.dumps({"key": secret}))) == {"key": "[redacted:field0]"}
 
 
 def test_a_finding_names_the_secret() -> None:
