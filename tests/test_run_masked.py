@@ -119,10 +119,16 @@ def test_no_form_of_a_secret_comes_out_of_a_command(secret: str, mask: bool) -> 
 
 
 def test_what_holds_no_secret_comes_out_to_the_byte(secret: str) -> None:
-    """Bytes of any kind, more than a pipe holds."""
+    """Bytes of any kind, more than a pipe holds, also where whoever shares our output has made it non-blocking."""
     Path("data").write_bytes(os.urandom(300_000))
-    done = subprocess.run([COMMAND, *MASKED, "cat", "data"], env=environment(API_KEY=secret), capture_output=True, check=False)
-    assert done.stdout == Path("data").read_bytes()
+    source, sink = os.pipe()
+    os.set_blocking(sink, False)
+    with (
+        subprocess.Popen([COMMAND, *MASKED, "cat", "data"], env=environment(API_KEY=secret), stdout=sink),
+        os.fdopen(source, "rb") as out,
+    ):
+        os.close(sink)
+        assert out.read() == Path("data").read_bytes()
 
 
 def test_a_secret_in_parts_is_masked(secret: str) -> None:
@@ -193,8 +199,8 @@ def test_signals_are_passed_on_while_nobody_reads(secret: str) -> None:
         assert process.stdout is not None
         assert select.select([process.stdout], [], [], 20)[0]
         pid = int(os.read(process.stdout.fileno(), 100).split()[0])
-        waiting = array.array("i", [0])
-        await_that(lambda: fcntl.ioctl(process.stdout, termios.FIONREAD, waiting) == 0 and waiting[0] > 60_000)
+        waiting, source = array.array("i", [0]), process.stdout.fileno()
+        await_that(lambda: fcntl.ioctl(source, termios.FIONREAD, waiting) == 0 and waiting[0] > 60_000)
         process.terminate()
         await_that(lambda: not Path(f"/proc/{pid}").exists())
         assert process.communicate(timeout=20)[0].endswith("x")
@@ -272,10 +278,11 @@ def test_a_command_whose_output_nobody_reads_is_told(secret: str) -> None:
 
 
 def test_the_command_ends_when_we_are_killed(secret: str) -> None:
-    """Nothing goes on behind the back of whoever killed us: standard input's other end is let go."""
+    """Nothing goes on behind the back of whoever killed us: a file that we inherited, and the command with us, is let go."""
     gone, held = os.pipe()
+    code = f"import os, signal; os.fstat({held}); print('on', flush=True); signal.pause()"
     with subprocess.Popen(
-        [COMMAND, *MASKED, *python("import signal; print('on', flush=True); signal.pause()")],
+        [COMMAND, *MASKED, *python(code)],
         env=environment(API_KEY=secret),
         stdout=subprocess.PIPE,
         pass_fds=[held],
@@ -359,10 +366,24 @@ def test_a_shell_stops_and_continues_us_as_the_command(secret: str) -> None:
 
 def test_a_command_that_is_stopped_without_a_terminal_goes_on(secret: str) -> None:
     """Whoever stops the command alone continues it alone: we have not stopped with it."""
-    code = "import os, signal; print(os.getpid(), flush=True); os.kill(os.getpid(), signal.SIGSTOP); print('on')"
+    code = (
+        "import os, signal; print(os.getpid(), flush=True); os.write(1, os.environb[b'API_KEY'][:9]); "
+        "os.kill(os.getpid(), signal.SIGSTOP); print('on')"
+    )
     with started([*MASKED, *python(code)], API_KEY=secret) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         await_that(lambda: Path(f"/proc/{pid}/stat").read_text().split()[2] == "T")
+        assert process.stdout.read(18) == "[redacted:api_key]"  # which we write a while after we have heard that it stopped
         os.kill(pid, signal.SIGCONT)
         assert process.communicate(timeout=20) == ("on\n", "")
+
+
+def test_what_the_command_sends_to_its_own_group_is_not_passed_on(secret: str) -> None:
+    """It has got it itself."""
+    code = LISTENER.replace('os.write(1, b"ready', 'os.killpg(0, signal.SIGUSR1); os.write(1, b"ready')
+    with started([*MASKED, *python(code)], API_KEY=secret) as process:
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == ["ready\n", f"{int(signal.SIGUSR1)}\n"]
+        process.send_signal(signal.SIGUSR2)
+        assert process.stdout.readline() == f"{int(signal.SIGUSR2)}\n"

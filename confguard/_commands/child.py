@@ -71,6 +71,7 @@ class Child:
                 env=environment,
                 stdout=streams[0],
                 stderr=streams[1],
+                close_fds=False,  # what we inherited is for the command; what is our own is not inherited
                 preexec_fn=_preparation(before, ignored),
             )
         self._waiter.start()
@@ -151,7 +152,7 @@ def _next_signal() -> tuple[int, int, bool]:
     else:
         number, sender, code = signal.sigwait(_WATCHED), 0, _FROM_THREAD
     by_key = code == _FROM_KERNEL or (code == _FROM_THREAD and number in _OF_KEYS and _in_foreground())
-    return number, sender, by_key and number != signal.SIGCONT
+    return number, sender, by_key
 
 
 def _in_foreground() -> bool:
