@@ -709,6 +709,40 @@ def a_provider_tells_the_secret_in_its_failure(scene: Scene) -> type[BaseSetting
     return _bound(scene, "store://bad")
 
 
+@breaks("defect")
+def a_provider_answers_with_something_else(scene: Scene) -> type[BaseSettings]:
+    something: Any = {scene.canary: scene.canary}
+    scene.store.payloads["bad"] = Found(something)
+    return _bound(scene, "store://bad#/key")
+
+
+@breaks("defect")
+def a_providers_failure_is_made_of_something_else(scene: Scene) -> type[BaseSettings]:
+    something: Any = {scene.canary: scene.canary}
+    scene.store.fail("bad", Failure("missing", something, tip=something, request_id=something))
+    return _bound(scene, "store://bad")
+
+
+@breaks("defect")
+def a_providers_failure_is_of_no_kind(scene: Scene) -> type[BaseSettings]:
+    kind: Any = scene.canary
+    scene.store.fail("bad", Failure(kind, "it is", retry_after=kind))
+    return _bound(scene, "store://bad")
+
+
+@breaks("missing")
+def a_provider_gives_the_value_for_its_version(scene: Scene) -> type[BaseSettings]:
+    scene.store.put("version", scene.canary, version=f"v{scene.canary}")
+
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store])
+        good: Annotated[SecretStr, From("store://version")]
+        port: Annotated[int, From("store://version", secret=False)] = 1
+        bad: Annotated[SecretStr, From("store://bad")]
+
+    return Settings
+
+
 @breaks("missing")
 def a_payload_is_nested_too_deep(scene: Scene) -> type[BaseSettings]:
     class Settings(Config):
