@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
+from http.client import HTTPConnection
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any, Literal, NamedTuple
@@ -35,7 +36,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticKnownError
-from pydantic_settings import CliApp, EnvSettingsSource, PydanticBaseSettingsSource
+from pydantic_settings import CliApp, EnvSettingsSource, PydanticBaseSettingsSource, YamlConfigSettingsSource
 from typing_extensions import TypedDict
 
 from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, explain, validate
@@ -373,6 +374,57 @@ def _with_source(scene: Scene, raised: Exception) -> type[BaseSettings]:
         def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
             return (Broken(settings_cls),)
 
+    return Settings
+
+
+def _with_yaml(text: str) -> type[BaseSettings]:
+    Path("settings.yaml").write_text(text)
+
+    class Settings(Config):
+        password: SecretStr
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (YamlConfigSettingsSource(settings_cls, "settings.yaml"),)
+
+    return Settings
+
+
+@breaks("malformed")
+def a_secret_in_yaml_reads_as_an_alias(scene: Scene) -> type[BaseSettings]:
+    return _with_yaml(f"password: *{scene.canary}\n")
+
+
+@breaks("malformed")
+def a_secret_in_yaml_reads_as_a_tag(scene: Scene) -> type[BaseSettings]:
+    return _with_yaml(f"password: !it's{scene.canary}\n")
+
+
+@breaks("malformed")
+def a_secret_in_yaml_reads_as_a_handle(scene: Scene) -> type[BaseSettings]:
+    return _with_yaml(f"password: !{scene.canary}!x\n")
+
+
+@breaks("malformed")
+def a_source_sends_a_header_that_cannot_be_encoded(scene: Scene) -> type[BaseSettings]:
+    class Broken(PydanticBaseSettingsSource):
+        def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+            return None, field_name, False
+
+        def __call__(self) -> dict[str, Any]:
+            connection = HTTPConnection("127.0.0.1")
+            connection.putrequest("GET", "/")
+            connection.putheader("Authorization", os.environ["PASSWORD"])
+            return {}
+
+    class Settings(Config):
+        port: int = 1
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (Broken(settings_cls),)
+
+    scene.setenv("PASSWORD", f"€{scene.canary}")
     return Settings
 
 
@@ -1035,3 +1087,20 @@ def test_what_a_validator_says_is_told_where_every_secret_is_known(scene: Scene)
         validate(Made)
     with pytest.raises(ValidationError, match="it is odd"):
         made.port = 5
+
+
+def test_an_attribute_that_settings_lack_leads_to_no_settings(scene: Scene) -> None:
+    """Python keeps in the error the object that was asked."""
+
+    class Settings(Config):
+        password: SecretStr
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            self.nothing  # type: ignore[attr-defined] # noqa: B018 # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            return self
+
+    scene.setenv("PASSWORD", scene.canary)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'") as caught:
+        Settings()
+    assert (caught.value.name, caught.value.obj) == ("nothing", None)
