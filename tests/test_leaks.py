@@ -795,6 +795,21 @@ def a_provider_gives_the_value_for_its_version(scene: Scene) -> type[BaseSetting
     return Settings
 
 
+@breaks("invalid")
+def a_validator_quotes_what_a_reference_from_outside_led_to(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store], allowed_references=["store://mine/"])
+        address: str
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"no host: {self.address}")
+
+    scene.store.put("mine/address", scene.canary)
+    scene.setenv("ADDRESS", "ref+store://mine/address")
+    return Settings
+
+
 @breaks("missing")
 def a_payload_is_nested_too_deep(scene: Scene) -> type[BaseSettings]:
     class Settings(Config):
@@ -1104,3 +1119,33 @@ def test_an_attribute_that_settings_lack_leads_to_no_settings(scene: Scene) -> N
     with pytest.raises(AttributeError, match="no attribute 'nothing'") as caught:
         Settings()
     assert (caught.value.name, caught.value.obj) == ("nothing", None)
+
+
+def test_what_a_reference_from_outside_led_to_is_not_explained(scene: Scene) -> None:
+    """Nobody said that it is no secret, whatever the type of its field."""
+
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store], allowed_references=["store://mine/"])
+        address: str
+
+    scene.store.put("mine/address", scene.canary)
+    scene.setenv("ADDRESS", "ref+store://mine/address")
+    assert [explained.value for explained in explain(validate(Settings))] == ["[redacted:address]"]
+
+
+class Mute:
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_a_value_without_text_is_explained_by_its_type(scene: Scene) -> None:
+    """What its type raises would lead through frames that hold the settings."""
+
+    class Settings(Config, arbitrary_types_allowed=True):
+        password: SecretStr
+        mute: Mute = Mute()
+
+    scene.setenv("PASSWORD", scene.canary)
+    assert [explained.value for explained in explain(validate(Settings))] == ["**********", "(Mute without text)"]
