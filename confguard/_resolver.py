@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import get_args
+from typing import Any, get_args
 
 from confguard._forms import SHORTEST
 from confguard._quiet import THREAD_PREFIX, quiet
@@ -209,11 +209,17 @@ def _ask(batch: _Batch, deadline: Deadline) -> Mapping[Reference, Answer]:
 def _checked(provider: Provider, reference: Reference, reply: object) -> Answer:
     """A provider's answer for a reference, or a defect where it breaks the contract."""
     answer = reply.get(reference) if isinstance(reply, Mapping) else None
-    if isinstance(answer, Found) and isinstance(answer.value, str | bytes) and isinstance(answer.version, str | None):
+    if isinstance(answer, Found) and _has_value(answer):
         return replace(answer, version=None) if _is_told_by_version(answer) else answer
     if isinstance(answer, Failure) and _is_whole(answer):
         return answer
     return _defect(provider, f"gave no answer for {reference}")
+
+
+# What is given is typed as it should be, and a provider of another may give what it likes.
+def _has_value(found: Any) -> bool:
+    """Whether an answer has a value in it, and a version that can be shown."""
+    return isinstance(found.value, str | bytes) and isinstance(found.version, str | None)
 
 
 def _is_told_by_version(found: Found) -> bool:
@@ -223,7 +229,7 @@ def _is_told_by_version(found: Found) -> bool:
     return min(len(version), len(value)) >= SHORTEST and (version in value or value in version)
 
 
-def _is_whole(failure: Failure) -> bool:
+def _is_whole(failure: Any) -> bool:
     """Whether a failure has in it what it says: reports are made of it."""
     texts = (failure.tip, failure.request_id)
     return (
