@@ -130,6 +130,19 @@ def a_validator_quotes_the_password_of_a_plain_url(scene: Scene) -> type[BaseSet
 
 
 @breaks("invalid")
+def a_validator_quotes_a_password_with_a_space(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        database_url: str
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"no host: {self.database_url}")
+
+    scene.setenv("DATABASE_URL", f"postgres://u:a {scene.canary}@h/d")
+    return Settings
+
+
+@breaks("invalid")
 def a_validator_quotes_the_token_of_a_plain_url(scene: Scene) -> type[BaseSettings]:
     class Settings(Config):
         hook: HttpUrl
