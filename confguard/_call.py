@@ -114,11 +114,20 @@ def load_settings(call: Call) -> tuple[Loaded, ...]:
         done, loaded = {}, ()  # settings of the other classes are not to be reached from a frame that this leaves by
         raise stops[0]
     if any(one.strays for one in loaded):
-        findings = [Finding(one.load.schema.name, one.problems, one.strays) for one in loaded]
-        for one, problems in zip(loaded, tell(findings), strict=True):
-            one.problems = problems
-    _log(loaded, together, perf_counter() - began)
+        _tell_strays(loaded)
+    facts = _facts(loaded, together, perf_counter() - began) if logger.isEnabledFor(logging.INFO) else {}
+    try:
+        _log(facts)
+    except BaseException:  # of a handler, which is not to lead to the settings
+        done, loaded = {}, ()
+        raise
     return loaded
+
+
+def _tell_strays(loaded: Sequence[Loaded]) -> None:
+    findings = [Finding(one.load.schema.name, one.problems, one.strays) for one in loaded]
+    for one, problems in zip(loaded, tell(findings), strict=True):
+        one.problems = problems
 
 
 def _load_one(settings_class: type[BaseSettings], call: Call, together: Together, stops: list[BaseException]) -> Loaded:
@@ -187,14 +196,11 @@ def _anew(exc: BaseException) -> BaseException:
         return KeyboardInterrupt()
 
 
-def _log(loaded: Sequence[Loaded], together: Together, seconds: float) -> None:
-    """One structured record for each call: counts, durations and kinds, and nothing that was read."""
-    if not logger.isEnabledFor(logging.INFO):
-        return
+def _facts(loaded: Sequence[Loaded], together: Together, seconds: float) -> Mapping[str, Any]:
+    """Counts, durations and kinds of a call, and nothing that was read."""
     problems = [problem for one in loaded for problem in one.problems]
-    names = [one.load.schema.name for one in loaded]
-    facts = {
-        "settings_classes": names,
+    return {
+        "settings_classes": [one.load.schema.name for one in loaded],
         "valid": all(one.settings is not None for one in loaded),
         "fields": sum(len(one.load.schema.leaves) for one in loaded),
         "fetched": together.asked,
@@ -202,6 +208,12 @@ def _log(loaded: Sequence[Loaded], together: Together, seconds: float) -> None:
         "providers": {scheme: round(took, 6) for scheme, took in together.seconds.items()},
         "problems": dict(Counter(problem.kind for problem in problems)),
     }
-    text = "%s: %s in %.3f s, %d fetched"
-    shown = ", ".join(name.partition(":")[2] for name in names)
-    logger.info(text, shown, "valid" if facts["valid"] else "refused", seconds, together.asked, extra={"confguard": facts})
+
+
+def _log(facts: Mapping[str, Any]) -> None:
+    """One structured record for each call."""
+    if facts:
+        shown = ", ".join(name.partition(":")[2] for name in facts["settings_classes"])
+        state = "valid" if facts["valid"] else "refused"
+        text = "%s: %s in %.3f s, %d fetched"
+        logger.info(text, shown, state, facts["seconds"], facts["fetched"], extra={"confguard": facts})

@@ -19,6 +19,7 @@ from confguard._wanting import bound_wants, outside_wants
 
 # Up to the last "@": a password that is not escaped as it should be is one all the same.
 _URL_PASSWORD = re.compile(r"://([^:/?#\s@]*):(\S+)@")
+_SPACED_PASSWORD = re.compile(r"\A\s*[A-Za-z][A-Za-z0-9+.-]*://([^:/?#\s@]*):([^/?#]*\s[^/?#]*)@")
 
 
 def complete(load: Load, state: dict[str, Any], given: Mapping[str, State], *, strict: bool) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def _learn_passwords(value: object, path: str) -> bool:
     passwords = [
         password
         for text in told
-        for user, password in _URL_PASSWORD.findall(text)
+        for user, password in (*_URL_PASSWORD.findall(text), *_SPACED_PASSWORD.findall(text))
         if password != user  # "postgres:postgres" would redact every word "postgres"
     ]
     for secret in (*passwords, *(credential for text in told for credential in parameters_of(text))):

@@ -54,9 +54,13 @@ def shown(settings: object, leaf: Node) -> str:
     value = value_at(settings, leaf.path)
     if leaf.secret and value is not None:
         return "**********"
-    text = str(value)
-    plain = text.isprintable() and not isinstance(value, BaseModel | list | tuple | set | frozenset | dict)
-    return masked_url(redactor.redact(text if plain else repr(value)))
+    try:
+        text = str(value)
+        plain = text.isprintable() and not isinstance(value, BaseModel | list | tuple | set | frozenset | dict)
+        text = text if plain else repr(value)
+    except Exception:  # noqa: BLE001 - of the user's own type; its frames would lead to the settings
+        text = f"({type(value).__qualname__} without text)"
+    return masked_url(redactor.redact(text))
 
 
 def value_at(settings: object, path: str) -> object:

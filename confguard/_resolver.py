@@ -4,15 +4,19 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any, get_args
 
+from confguard._forms import SHORTEST
 from confguard._quiet import THREAD_PREFIX, quiet
 from confguard._reference import Reference
 from confguard._registry import cannot_ask, find_provider, sdk_missing
-from confguard.provider import Deadline, Failure, Found, Provider
+from confguard.provider import Deadline, Failure, FailureKind, Found, Provider
 
 Answer = Found | Failure
+
+_KINDS = get_args(FailureKind)
 
 # How long a provider may take to hand over what it has, once its sockets are shut: a tenth of the deadline, within reason.
 _GRACE = 0.1, 0.5
@@ -205,7 +209,35 @@ def _ask(batch: _Batch, deadline: Deadline) -> Mapping[Reference, Answer]:
 def _checked(provider: Provider, reference: Reference, reply: object) -> Answer:
     """A provider's answer for a reference, or a defect where it breaks the contract."""
     answer = reply.get(reference) if isinstance(reply, Mapping) else None
-    return answer if isinstance(answer, Found | Failure) else _defect(provider, f"gave no answer for {reference}")
+    if isinstance(answer, Found) and _has_value(answer):
+        return replace(answer, version=None) if _is_told_by_version(answer) else answer
+    if isinstance(answer, Failure) and _is_whole(answer):
+        return answer
+    return _defect(provider, f"gave no answer for {reference}")
+
+
+# What is given is typed as it should be, and a provider of another may give what it likes.
+def _has_value(found: Any) -> bool:
+    """Whether an answer has a value in it, and a version that can be shown."""
+    return isinstance(found.value, str | bytes) and isinstance(found.version, str | None)
+
+
+def _is_told_by_version(found: Found) -> bool:
+    """Whether a version, which is shown, is the value, a part of it, or more."""
+    value = found.value if isinstance(found.value, str) else found.value.decode(errors="ignore")
+    version = found.version or ""
+    return min(len(version), len(value)) >= SHORTEST and (version in value or value in version)
+
+
+def _is_whole(failure: Any) -> bool:
+    """Whether a failure has in it what it says: reports are made of it."""
+    texts = (failure.tip, failure.request_id)
+    return (
+        failure.kind in _KINDS
+        and isinstance(failure.message, str)
+        and all(isinstance(text, str | None) for text in texts)
+        and isinstance(failure.retry_after, float | int | None)
+    )
 
 
 def _defect(provider: Provider, what: str) -> Failure:

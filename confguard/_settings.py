@@ -266,21 +266,34 @@ def validate(
     classes = [check_class(given, "validate") for given in settings_classes or (None,)]
     call = Call(classes, timeout, frozenset(only))
     with turn_to_load(given for given in settings_classes if class_of_handle(given) is not None) as turn:
-        loaded = load_patiently(call, wait) if wait else load_settings(call)
+        try:
+            loaded = load_patiently(call, wait) if wait else load_settings(call)
+        except BaseException:
+            settings_classes = ()  # a handle among them may hold what an earlier call gave it
+            raise
         problems = tuple(problem for one in loaded for problem in one.problems)
         settings = [one.settings for one in loaded if one.settings is not None]
         loaded = ()
         if len(settings) < len(classes):
             settings = []
             turn.problems = problems
-        for given, made in zip(settings_classes, settings, strict=False):
-            if class_of_handle(given) is not None:
-                hold(given, made)
+        _hand_over(settings_classes, settings)
     if not settings:
         settings_classes = ()  # a handle among them may hold what an earlier call gave it
         raise ConfigError(problems)
-    _log_warnings(problems)
+    try:
+        _log_warnings(problems)
+    except BaseException:  # of a handler, which is not to lead to the settings
+        settings_classes, settings = (), []
+        raise
     return settings[0] if len(settings) == 1 else tuple(settings)
+
+
+def _hand_over(given: Sequence[object], settings: Sequence[object]) -> None:
+    """Have the handles among what was given hold the settings; no settings, where they are refused."""
+    for one, made in zip(given, settings, strict=False):
+        if class_of_handle(one) is not None:
+            hold(one, made)
 
 
 def lazy(settings_class: type[S], /) -> S:

@@ -32,6 +32,8 @@ _QUOTES = (
     re.compile(r"(ignored explicit argument |invalid \S+ value: ).*", re.DOTALL),
     re.compile(r"(ambiguous option: [^\s=]+=).*?(?= could match |$)", re.DOTALL),
 )
+# What YAML says of a value that is not quoted and begins with "*", "!" or "&", as a password may.
+_YAML_QUOTES = re.compile(r"((?:alias|tag|anchor|handle) )(?:'.*?'(?=;|$)|\".*?\"(?=;|$))", re.DOTALL)
 _UNKNOWN = "unrecognized arguments: "
 _OPTION = re.compile(r"--?[A-Za-z][\w.-]{0,40}")
 
@@ -118,8 +120,16 @@ def _forget_document(exc: BaseException) -> None:
         # What it says needs the bytes at fault and the place of them, and nothing else.
         error.object = bytes(exc.start) + exc.object[exc.start : exc.end]
         error.args = (exc.encoding, exc.object, exc.start, exc.end, exc.reason)
+    elif isinstance(exc, UnicodeEncodeError):
+        error.object = " " * exc.start + exc.object[exc.start : exc.end]
+        error.args = (exc.encoding, exc.object, exc.start, exc.end, exc.reason)
+    elif isinstance(exc, AttributeError):
+        exc.obj = None  # settings, or a model in them
     elif isinstance(getattr(exc, "doc", None), str):  # of JSON, and of TOML from Python 3.14 on
         error.doc = ""
+    if isinstance(getattr(exc, "problem", None), str) and hasattr(exc, "problem_mark"):  # of YAML
+        error.problem = _YAML_QUOTES.sub(rf"\1{REDACTED!r}", error.problem)
+        error.args = ()
     for mark in (getattr(exc, "problem_mark", None), getattr(exc, "context_mark", None)):  # of YAML
         if isinstance(getattr(mark, "buffer", None), str):
             mark.buffer = None  # type: ignore[union-attr] # it has one

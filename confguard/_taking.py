@@ -33,7 +33,7 @@ def take(load: Load, want: Want) -> None:
     elif node.children:
         _put_object(load, want.trail, loads(found[0][1].value), origin)
     else:
-        _put(load, want.trail, _read(found[0][1], is_json=node.is_json), origin)
+        _put(load, want.trail, _read(found[0][1], is_json=node.is_json), origin, is_outside=node.binding is None)
 
 
 def _failure(load: Load, want: Want) -> tuple[Reference, Failure] | None:
@@ -69,11 +69,12 @@ def _add_failure(load: Load, want: Want, reference: Reference, failure: Failure)
         load.faults[node.path] = problem
 
 
-def _put(load: Load, trail: Trail, value: object, origin: Origin) -> None:
+def _put(load: Load, trail: Trail, value: object, origin: Origin, *, is_outside: bool = False) -> None:
+    """Put a value into its place. One that a reference from outside led to is a secret, since nobody said that it is none."""
     node = trail[-1]
     load.origins.note_fetched(node.path, origin)
-    if node.secret:
-        if not node.takes_empty and is_empty(value):
+    if node.secret or is_outside:
+        if node.secret and not node.takes_empty and is_empty(value):
             load.refuse_empty(trail)
         for text in texts(value):
             load.texts.append(text)

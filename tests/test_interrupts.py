@@ -1,14 +1,16 @@
 """Promise 1 where something ends a load in the middle: nothing that is raised then leads to a secret."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from secrets import token_urlsafe
 from typing import Annotated
 
 import pytest
 from pydantic import BeforeValidator, Secret, SecretStr, computed_field
 
-from confguard import BaseSettings, From, SettingsConfigDict, rule, validate
+from confguard import BaseSettings, From, SettingsConfigDict, lazy, rule, validate
 from confguard.provider import Failure
 from tests.doubles import Store
 from tests.finder import places_of
@@ -134,3 +136,67 @@ def test_a_computed_secret_without_text_costs_nothing(canary: str, way: str) -> 
 
     made = Settings() if way == "call" else validate(Settings)
     assert made.header.get_secret_value().held == canary
+
+
+class _Broken(logging.Handler):
+    """A handler that cannot write, and says so."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise OSError
+
+
+@contextmanager
+def broken_log(level: int) -> Generator[None]:
+    """What confguard logs ends in an error."""
+    logger = logging.getLogger("confguard")
+    handler, before = _Broken(), logger.level
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
+@pytest.mark.parametrize("make", [lambda given: given, lazy])
+def test_a_log_that_cannot_be_written_leads_to_no_settings(
+    canary: str, monkeypatch: pytest.MonkeyPatch, level: int, make: Callable[[type[BaseSettings]], BaseSettings]
+) -> None:
+    """Neither the record of a call nor a warning; nor to those that a handle holds."""
+
+    class First(BaseSettings):
+        password: SecretStr
+
+    class Second(First):
+        address: str
+
+    monkeypatch.setenv("ADDRESS", "https://user:another-one@h/")  # which is warned of
+    first, second = make(First), make(Second)
+    validate(first, second)
+    with broken_log(level):
+        error = raised_by(lambda: validate(first, second), OSError)
+    assert places_of(canary, error) == []
+
+
+@interrupts
+def test_what_ends_a_load_leads_to_nothing_that_a_handle_holds(
+    canary: str, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
+) -> None:
+    """It holds what an earlier call gave it."""
+
+    def interrupt(value: str) -> str:
+        if value == "again":
+            raise kind
+        return value
+
+    class Settings(BaseSettings):
+        password: SecretStr
+        mode: Annotated[str, BeforeValidator(interrupt)]
+
+    handle = lazy(Settings)
+    monkeypatch.setenv("MODE", "first")
+    validate(handle)
+    monkeypatch.setenv("MODE", "again")
+    assert places_of(canary, raised_by(lambda: validate(handle), kind)) == []

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
+from http.client import HTTPConnection
 from pathlib import Path
 from secrets import token_hex
 from typing import Annotated, Any, Literal, NamedTuple
@@ -35,7 +36,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticKnownError
-from pydantic_settings import CliApp, EnvSettingsSource, PydanticBaseSettingsSource
+from pydantic_settings import CliApp, EnvSettingsSource, PydanticBaseSettingsSource, YamlConfigSettingsSource
 from typing_extensions import TypedDict
 
 from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, explain, validate
@@ -125,6 +126,19 @@ def a_validator_quotes_the_password_of_a_plain_url(scene: Scene) -> type[BaseSet
             raise ValueError(f"the password {self.database_url.partition('u:')[2].partition('@')[0]} is worn out")
 
     scene.setenv("DATABASE_URL", f"postgres://u:{scene.canary}@h/d")
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_a_password_with_a_space(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        database_url: str
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"no host: {self.database_url}")
+
+    scene.setenv("DATABASE_URL", f"postgres://u:a {scene.canary}@h/d")
     return Settings
 
 
@@ -373,6 +387,57 @@ def _with_source(scene: Scene, raised: Exception) -> type[BaseSettings]:
         def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
             return (Broken(settings_cls),)
 
+    return Settings
+
+
+def _with_yaml(text: str) -> type[BaseSettings]:
+    Path("settings.yaml").write_text(text)
+
+    class Settings(Config):
+        password: SecretStr
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (YamlConfigSettingsSource(settings_cls, "settings.yaml"),)
+
+    return Settings
+
+
+@breaks("malformed")
+def a_secret_in_yaml_reads_as_an_alias(scene: Scene) -> type[BaseSettings]:
+    return _with_yaml(f"password: *{scene.canary}\n")
+
+
+@breaks("malformed")
+def a_secret_in_yaml_reads_as_a_tag(scene: Scene) -> type[BaseSettings]:
+    return _with_yaml(f"password: !it's{scene.canary}\n")
+
+
+@breaks("malformed")
+def a_secret_in_yaml_reads_as_a_handle(scene: Scene) -> type[BaseSettings]:
+    return _with_yaml(f"password: !{scene.canary}!x\n")
+
+
+@breaks("malformed")
+def a_source_sends_a_header_that_cannot_be_encoded(scene: Scene) -> type[BaseSettings]:
+    class Broken(PydanticBaseSettingsSource):
+        def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+            return None, field_name, False
+
+        def __call__(self) -> dict[str, Any]:
+            connection = HTTPConnection("127.0.0.1")
+            connection.putrequest("GET", "/")
+            connection.putheader("Authorization", os.environ["PASSWORD"])
+            return {}
+
+    class Settings(Config):
+        port: int = 1
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return (Broken(settings_cls),)
+
+    scene.setenv("PASSWORD", f"€{scene.canary}")
     return Settings
 
 
@@ -709,6 +774,55 @@ def a_provider_tells_the_secret_in_its_failure(scene: Scene) -> type[BaseSetting
     return _bound(scene, "store://bad")
 
 
+@breaks("defect")
+def a_provider_answers_with_something_else(scene: Scene) -> type[BaseSettings]:
+    something: Any = {scene.canary: scene.canary}
+    scene.store.payloads["bad"] = Found(something)
+    return _bound(scene, "store://bad#/key")
+
+
+@breaks("defect")
+def a_providers_failure_is_made_of_something_else(scene: Scene) -> type[BaseSettings]:
+    something: Any = {scene.canary: scene.canary}
+    scene.store.fail("bad", Failure("missing", something, tip=something, request_id=something))
+    return _bound(scene, "store://bad")
+
+
+@breaks("defect")
+def a_providers_failure_is_of_no_kind(scene: Scene) -> type[BaseSettings]:
+    kind: Any = scene.canary
+    scene.store.fail("bad", Failure(kind, "it is", retry_after=kind))
+    return _bound(scene, "store://bad")
+
+
+@breaks("missing")
+def a_provider_gives_the_value_for_its_version(scene: Scene) -> type[BaseSettings]:
+    scene.store.put("version", scene.canary, version=f"v{scene.canary}")
+
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store])
+        good: Annotated[SecretStr, From("store://version")]
+        port: Annotated[int, From("store://version", secret=False)] = 1
+        bad: Annotated[SecretStr, From("store://bad")]
+
+    return Settings
+
+
+@breaks("invalid")
+def a_validator_quotes_what_a_reference_from_outside_led_to(scene: Scene) -> type[BaseSettings]:
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store], allowed_references=["store://mine/"])
+        address: str
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            raise ValueError(f"no host: {self.address}")
+
+    scene.store.put("mine/address", scene.canary)
+    scene.setenv("ADDRESS", "ref+store://mine/address")
+    return Settings
+
+
 @breaks("missing")
 def a_payload_is_nested_too_deep(scene: Scene) -> type[BaseSettings]:
     class Settings(Config):
@@ -1001,3 +1115,50 @@ def test_what_a_validator_says_is_told_where_every_secret_is_known(scene: Scene)
         validate(Made)
     with pytest.raises(ValidationError, match="it is odd"):
         made.port = 5
+
+
+def test_an_attribute_that_settings_lack_leads_to_no_settings(scene: Scene) -> None:
+    """Python keeps in the error the object that was asked."""
+
+    class Settings(Config):
+        password: SecretStr
+
+        @model_validator(mode="after")
+        def check(self) -> "Settings":
+            self.nothing  # type: ignore[attr-defined] # noqa: B018 # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            return self
+
+    scene.setenv("PASSWORD", scene.canary)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'") as caught:
+        Settings()
+    assert (caught.value.name, caught.value.obj) == ("nothing", None)
+
+
+def test_what_a_reference_from_outside_led_to_is_not_explained(scene: Scene) -> None:
+    """Nobody said that it is no secret, whatever the type of its field."""
+
+    class Settings(Config):
+        model_config = SettingsConfigDict(providers=[scene.store], allowed_references=["store://mine/"])
+        address: str
+
+    scene.store.put("mine/address", scene.canary)
+    scene.setenv("ADDRESS", "ref+store://mine/address")
+    assert [explained.value for explained in explain(validate(Settings))] == ["[redacted:address]"]
+
+
+class Mute:
+    """Has no text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def test_a_value_without_text_is_explained_by_its_type(scene: Scene) -> None:
+    """What its type raises would lead through frames that hold the settings."""
+
+    class Settings(Config, arbitrary_types_allowed=True):
+        password: SecretStr
+        mute: Mute = Mute()
+
+    scene.setenv("PASSWORD", scene.canary)
+    assert [explained.value for explained in explain(validate(Settings))] == ["**********", "(Mute without text)"]
