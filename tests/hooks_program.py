@@ -152,8 +152,11 @@ def own_warning(message: Any, *_: Any) -> None:
 
 
 def capture_warnings() -> None:
-    installed_anew(lambda: logging.captureWarnings(True), lambda: None, lambda: logging.captureWarnings(False))
-    warn()
+    def do() -> None:
+        logging.captureWarnings(False)
+        warn()
+
+    installed_anew(lambda: logging.captureWarnings(True), lambda: None, do)
 
 
 def capture_locals() -> None:

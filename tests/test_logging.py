@@ -282,6 +282,14 @@ def test_no_way_to_a_handler_goes_around(way: Callable[..., None], protected: bo
     check(out.getvalue(), protected=protected)
 
 
+@pytest.mark.parametrize("name", ["message", "exc_text", "stack_info"])
+def test_what_was_formatted_elsewhere_is_redacted(name: str, handler: logging.Handler, out: Out, protected: bool) -> None:
+    """A record of a process without `install` may come with its texts made."""
+    handler.setFormatter(JsonFormatter())
+    handler.handle(logging.makeLogRecord({"msg": "done", name: FORMS["plain"]}))
+    check(out.getvalue(), protected=protected)
+
+
 def test_the_last_resort_is_covered(protected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library that logs where nobody has configured anything writes to standard error."""
     out = io.StringIO()
@@ -314,6 +322,28 @@ def test_arguments_are_redacted_in_their_places() -> None:
     logger.warning("clean %s %s %s", *arguments)
     assert isinstance(records[1].args, tuple)
     assert all(one is two for one, two in zip(records[1].args, arguments, strict=True))
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_object_is_shown_once_more_and_not_oftener() -> None:
+    """A query, say, asks its database each time; where the message shows no secret, nothing else of the object is asked for."""
+    shown: list[str] = []
+
+    class Query:
+        def __str__(self) -> str:
+            shown.append("str")
+            return "rows"
+
+        def __repr__(self) -> str:
+            shown.append("repr")
+            return "rows"
+
+    logger = logging.Logger("alone")
+    handler = logging.Handler()
+    handler.emit = lambda _: None  # type: ignore[method-assign,assignment]
+    logger.addHandler(handler)
+    logger.warning("got %s", Query())
+    assert shown == ["str"]
 
 
 @pytest.mark.usefixtures("installed")
