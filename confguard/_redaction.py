@@ -7,8 +7,8 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from confguard._forms import forms_of
-from confguard._search import Match, Search, make_search
+from confguard._forms import grouped_forms
+from confguard._search import Match, Pending, Search, make_pending, make_search
 
 LIMIT = 20_000
 """How many values are known at a time. Beyond it the one that was learned longest ago is forgotten, and counted."""
@@ -23,18 +23,24 @@ _BEGINNING = b"[redacted:"
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """What is searched for at one moment; never changed, so that threads need no lock to read it.
 
     Attributes:
         search: Finds the forms.
         masks: The mask of each form.
         longest: The length of the longest form in bytes.
+        pending: Tells from where on a text may hold the beginning of a form.
+        parts: Of which parts of secrets each form is one: a secret, a line of it, a credential within it.
+        same_masks: The mask of each form, the same for all, so that it tells not even which secret it was.
     """
 
     search: Search
     masks: Sequence[bytes]
     longest: int
+    pending: Pending
+    parts: Sequence[Sequence[int]]
+    same_masks: Sequence[bytes]
 
 
 class Redactor:
@@ -51,7 +57,7 @@ class Redactor:
         self._lock = threading.Lock()
         self._labels: dict[str | bytes, str] = {}
         self._stale = False
-        self._known = _Known(make_search(()), (), 0)
+        self._known = _NOTHING
         self.forgotten = 0
 
     def learn(self, value: str | bytes, label: str) -> None:
@@ -78,7 +84,7 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """The text with a mask in place of every known secret."""
-        known = self._current()
+        known = self.known()
         data = text.encode(errors="surrogatepass")
         matches = known.search(data)
         if not matches:
@@ -89,24 +95,22 @@ class Redactor:
 
     def redact_bytes(self, data: bytes) -> bytes:
         """The bytes with a mask in place of every known secret."""
-        known = self._current()
-        matches = known.search(data)
-        return _masked(data, _united(known, matches)) if matches else data
+        return redacted(self.known(), data)
 
     def holds_secret(self, text: str) -> bool:
         """Whether a known secret stands in the text."""
-        return bool(self._current().search(text.encode(errors="surrogatepass")))
+        return bool(self.known().search(text.encode(errors="surrogatepass")))
 
     def labels_in(self, data: bytes) -> Iterator[tuple[int, str]]:
         """Where known secrets stand in bytes, united where they overlap, each with its mask."""
-        known = self._current()
+        known = self.known()
         yield from ((span.start, span.mask.decode()) for span in _united(known, known.search(data)))
 
     def stream(self) -> "RedactedStream":
         """A new stream, whose parts are redacted as if they were one."""
-        return RedactedStream(self._current())
+        return RedactedStream(self.known())
 
-    def _current(self) -> _Known:
+    def known(self) -> Known:
         """What is searched for. Made when something is first looked at, since most loads never look."""
         if self._stale:
             with self._lock:
@@ -125,7 +129,7 @@ class Redactor:
 class RedactedStream:
     """Bytes that come in parts, redacted as if they came at once. What may be the beginning of a secret is held back."""
 
-    def __init__(self, known: _Known) -> None:
+    def __init__(self, known: Known) -> None:
         self._kept = known
         self._held = b""
         self._covered = 0  # how much of what is held is a part of a secret whose mask has been given out
@@ -133,7 +137,7 @@ class RedactedStream:
     def feed(self, data: bytes) -> bytes:
         """What can be given out after this part."""
         self._held += data
-        return self._give(max(0, len(self._held) - self._kept.longest + 1))
+        return self._give(self._kept.pending(self._held))
 
     def end(self) -> bytes:
         """What is left when no part comes any more."""
@@ -164,6 +168,12 @@ class RedactedStream:
         raise TypeError("a RedactedStream holds secrets and cannot be pickled")
 
 
+def redacted(known: Known, data: bytes) -> bytes:
+    """The bytes with masks in place of what is known; the same object where there is nothing to hide."""
+    matches = known.search(data)
+    return _masked(data, _united(known, matches)) if matches else data
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     """Where a mask stands in place of secrets."""
@@ -173,7 +183,7 @@ class _Span:
     mask: bytes
 
 
-def _united(known: _Known, matches: Sequence[Match], covered: int = 0) -> list[_Span]:
+def _united(known: Known, matches: Sequence[Match], covered: int = 0) -> list[_Span]:
     """The matches, overlapping ones as one; the first of them names the mask.
 
     Args:
@@ -217,30 +227,45 @@ def _on_characters(data: bytes, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _make(labels: Mapping[str | bytes, str]) -> _Known:
+_NOTHING = Known(make_search(()), (), 0, len, (), ())
+
+
+def _make(labels: Mapping[str | bytes, str]) -> Known:
     forms: dict[bytes, str] = {}
+    parts: dict[bytes, tuple[int, ...]] = {}
+    part = -1
     for value, label in labels.items():
-        for form in forms_of(value):
-            forms.setdefault(form, label)
+        for group in grouped_forms(value):
+            part += 1
+            this = (part,)  # one object for all forms of a part
+            for form in group:
+                forms.setdefault(form, label)
+                before = parts.get(form)
+                parts[form] = this if before is None or before[-1] == part else (*before, part)
     if not forms:
-        return _Known(make_search(()), (), 0)
+        return _NOTHING
     patterns = list(forms)
     search = make_search(patterns)
     masks = {label: _BEGINNING + f"{label}]".encode() for label in dict.fromkeys(forms.values())}
-    if _may_be_taken_for_secrets(masks.values(), patterns, search):
+    if _may_be_taken_for_secrets(masks.values(), _BEGINNING, patterns, search):
         masks = dict.fromkeys(masks, _plain_mask(patterns))
-    return _Known(search, [masks[label] for label in forms.values()], max(map(len, patterns)))
+    one_mask = REDACTED.encode()
+    if _may_be_taken_for_secrets([one_mask], one_mask, patterns, search):
+        one_mask = _plain_mask(patterns)
+    labelled = [masks[label] for label in forms.values()]
+    longest = max(map(len, patterns))
+    return Known(search, labelled, longest, make_pending(patterns), list(parts.values()), [one_mask] * len(patterns))
 
 
-def _may_be_taken_for_secrets(masks: Collection[bytes], patterns: Sequence[bytes], search: Search) -> bool:
-    """Whether a mask, alone or with the text around it, can hold a form, which would be found in redacted text again."""
+def _may_be_taken_for_secrets(masks: Collection[bytes], beginning: bytes, patterns: Sequence[bytes], search: Search) -> bool:
+    """Whether a mask, all of which begin so, can hold a form, alone or with what stands around it, which would be found again."""
     if any(search(mask) for mask in masks):
         return True
     for form in patterns:
         opening, closing = form.find(b"["), form.find(b"]")
         while opening >= 0:
             tail = form[opening:]
-            if tail.startswith(_BEGINNING) or _BEGINNING.startswith(tail):
+            if tail.startswith(beginning) or beginning.startswith(tail):
                 return True
             opening = form.find(b"[", opening + 1)
         while closing >= 0:

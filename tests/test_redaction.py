@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from confguard import _redaction
 from confguard._forms import forms_of, is_searchable
 from confguard._redaction import Redactor
-from confguard._search import make_search, plain_search
+from confguard._search import make_pending, make_search, plain_search
 
 # Few letters, so that secrets overlap each other, masks and what stands around them; and any letters at all.
 few = st.text("ab[]:*r%+ \\\"'\n-é", min_size=1, max_size=12)
@@ -131,6 +131,19 @@ def test_a_stream_gives_out_nothing_that_may_be_the_beginning_of_a_secret(known:
     for byte in "".join([*pieces, *known]).encode():
         out += stream.feed(bytes([byte]))
         assert found_in(out, *known) == []
+
+
+short = st.binary(min_size=1, max_size=12).map(lambda data: bytes(byte % 3 for byte in data))
+
+
+@given(st.lists(short, min_size=1, max_size=4, unique=True), st.lists(short, max_size=5))
+@example([b"123456789"], [b"12345678"])
+@example([b"1234567890"], [b"123456789"])
+def test_a_stream_waits_for_nothing_but_the_rest_of_a_pattern(patterns: list[bytes], pieces: list[bytes]) -> None:
+    """What is held back begins at the first place from where on the text is the beginning, and not the whole, of a pattern."""
+    data = b"".join(pieces)
+    naive = [at for at in range(len(data)) if any(len(one) > len(data) - at and one.startswith(data[at:]) for one in patterns)]
+    assert make_pending(patterns)(data) == min(naive, default=len(data))
 
 
 @given(st.lists(st.binary(min_size=1, max_size=6), min_size=1, max_size=6, unique=True), st.binary(max_size=60))
