@@ -31,6 +31,7 @@ class Known:
         masks: The mask of each form.
         longest: The length of the longest form in bytes.
         pending: Tells from where on a text may hold the beginning of a form.
+        mirrored: The same for texts and forms that are written backwards: where the end of a form may stand at the beginning.
         parts: Of which parts of secrets each form is one: a secret, a line of it, a credential within it.
         same_masks: The mask of each form, the same for all, so that it tells not even which secret it was.
     """
@@ -39,6 +40,7 @@ class Known:
     masks: Sequence[bytes]
     longest: int
     pending: Pending
+    mirrored: Pending
     parts: Sequence[Sequence[int]]
     same_masks: Sequence[bytes]
 
@@ -227,7 +229,7 @@ def _on_characters(data: bytes, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-_NOTHING = Known(make_search(()), (), 0, len, (), ())
+_NOTHING = Known(make_search(()), (), 0, len, len, (), ())
 
 
 def _make(labels: Mapping[str | bytes, str]) -> Known:
@@ -254,7 +256,9 @@ def _make(labels: Mapping[str | bytes, str]) -> Known:
         one_mask = _plain_mask(patterns)
     labelled = [masks[label] for label in forms.values()]
     longest = max(map(len, patterns))
-    return Known(search, labelled, longest, make_pending(patterns), list(parts.values()), [one_mask] * len(patterns))
+    same = [one_mask] * len(patterns)
+    mirrored = make_pending([form[::-1] for form in patterns])
+    return Known(search, labelled, longest, make_pending(patterns), mirrored, list(parts.values()), same)
 
 
 def _may_be_taken_for_secrets(masks: Collection[bytes], beginning: bytes, patterns: Sequence[bytes], search: Search) -> bool:

@@ -67,7 +67,7 @@ def make_pending(patterns: Sequence[bytes]) -> Pending:
     """
     longest = max(map(len, patterns))
 
-    @cache  # when first asked, since only streams ask
+    @cache  # when first asked, since few ask
     def prepared() -> tuple[list[bytes], Search]:
         return sorted(patterns), make_search(list({pattern[:_OPENING] for pattern in patterns if len(pattern) > _OPENING}))
 
