@@ -2,14 +2,15 @@
 
 import gzip
 import secrets
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import bugsnag
 import pytest
 import sentry_sdk
 
@@ -17,8 +18,19 @@ from confguard._redaction import redactor
 from confguard.trackers import protect_bugsnag, protect_rollbar, protect_sentry
 from tests.web_rig import SPECIAL, forms, leaks
 
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", "'cgi' is deprecated", DeprecationWarning)
+
+@contextmanager
+def nothing_else() -> Generator[None]:
+    """Let the import of an SDK neither warn nor put itself into the interpreter's hooks, where other tests would meet it."""
+    hooks = sys.excepthook, threading.excepthook
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'cgi' is deprecated", DeprecationWarning)
+        yield
+    sys.excepthook, threading.excepthook = hooks
+
+
+with nothing_else():
+    import bugsnag
     import rollbar
     from rollbar.lib import events
 
