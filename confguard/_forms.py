@@ -100,7 +100,7 @@ def _escaped(text: str) -> Iterable[str]:
     yield from as_json
     yield from (form.replace("/", "\\/") for form in as_json)
     yield from (json.dumps(form)[1:-1] for form in as_json)
-    yield from (repr(text)[1:-1], repr(f"{text}\"'")[1:-3].removesuffix("\\"), ascii(text)[1:-1], repr(_encoded(text))[2:-1])
+    yield from (repr(text)[1:-1], repr(f"{text}\"'")[1:-4], ascii(text)[1:-1], repr(_encoded(text))[2:-1])
     yield from (html.escape(text), html.escape(text, quote=False))
     yield html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
 

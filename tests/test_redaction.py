@@ -172,6 +172,14 @@ def test_the_automaton_is_what_the_tests_of_this_file_use() -> None:
     assert "plain_search" not in make_search([b"secret"]).__qualname__
 
 
+@pytest.mark.parametrize("around", ['"{}"', "'{}'", "\"{}'", "({})", "<{}>", "\\{}\\", "%{}%"])
+@pytest.mark.parametrize("kind", TOKENS)
+def test_what_stands_around_a_secret_stays(kind: str, around: str) -> None:
+    """No character beside a secret is taken with it: JSON with a mask in it is still JSON."""
+    secret = TOKENS[kind]()
+    assert knowing(secret).redact(around.format(secret)) == around.format("[redacted:field0]")
+
+
 def test_overlapping_secrets_are_united() -> None:
     """Where one secret ends inside of another, the tail of neither is left, and the first names the mask."""
     redactor = knowing("abcdef", "defghi")
