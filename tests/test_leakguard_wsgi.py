@@ -1,6 +1,7 @@
 """`LeakGuard` for WSGI, on a real server: what leaves, what does not, and that it is no oracle for guesses."""
 
 import base64
+import html
 import io
 import json
 import re
@@ -157,6 +158,7 @@ def echo(environ: Environ, start_response: Any) -> Iterable[bytes]:
     said += [request.headers.get("X-Guess", "").encode("latin-1").decode()]
     said += [request.authorization and request.authorization.password]
     said += [*request.form.values(), *(request.get_json(silent=True) or [])]
+    said += [html.unescape(request.get_data(as_text=True))] if request.content_type == "text/xml" else []
     data = json.dumps(said, ensure_ascii=False).encode() + "\n".join(map(str, said)).encode() + request.query_string
     start_response("200 OK", [*TEXT, ("Content-Length", str(len(data)))])
     return [data]
@@ -181,6 +183,16 @@ GUESSES: dict[str, Callable[[str], dict[str, Any]]] = {
         "method": "POST",
         "body": f"q={quote(guess).replace('%20', '+')}".encode(),
         "Content_Type": FORM,
+    },
+    "form, each byte encoded but spaces": lambda guess: {
+        "method": "POST",
+        "body": b"q=" + every_byte(guess).replace("%20", "+").encode(),
+        "Content_Type": FORM,
+    },
+    "XML": lambda guess: {
+        "method": "POST",
+        "body": "".join(f"&#{ord(char)};" for char in guess).encode(),
+        "Content_Type": "text/xml",
     },
     "JSON": lambda guess: {"method": "POST", "body": json.dumps([guess]).encode(), "Content_Type": "application/json"},
     "JSON, each character escaped": lambda guess: {
@@ -219,18 +231,22 @@ def test_what_a_guess_does_not_contain_is_hidden_beside_it(secret: str) -> None:
         assert fetch(port, "/").body == b"[redacted] [redacted] [redacted]"
 
 
-def test_a_long_body_is_let_through_wherever_in_it_the_guess_stands() -> None:
+@pytest.mark.parametrize(
+    "encode", [str, lambda secret: "".join(f"\\u{ord(char):04x}" for char in secret)], ids=["plain", "escaped"]
+)
+def test_a_long_body_is_let_through_wherever_in_it_the_guess_stands(encode: Callable[[str], str]) -> None:
     """A body that is searched in blocks is searched across their ends, and its beginning is not forgotten."""
     secret = secrets.token_hex(40)
     redactor.learn(secret, "key")
+    guess = encode(secret).encode()
 
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         while environ["wsgi.input"].read(300_007):
             pass
         return body_of(secret.encode())(environ, start_response)  # type: ignore[no-any-return]
 
-    for before in (0, 2**20 - 30, 3 * 300_007 - 20, 1_200_028 - 79, 2_500_000):
-        data = b"." * before + secret.encode() + b"." * (2_600_000 - before)
+    for before in (0, 2**20 - 30, 3 * 300_007 - 20, 4 * 300_007 - len(guess) + 1, 2_500_000):
+        data = b"." * before + guess + b"." * (2_600_000 - before)
         assert call(app, {"REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(data)})[2] == secret.encode()
 
 
@@ -366,7 +382,9 @@ def test_a_body_longer_than_it_says_is_searched_to_its_end(secret: str) -> None:
             yield b"." * 2**20
         yield secret.encode()
 
-    assert call(app)[2] == b"." * (9 * 2**20) + b"[redacted]"
+    _, headers, body = call(app)
+    assert body == b"." * (9 * 2**20) + b"[redacted]"
+    assert "Content-Length" not in headers
 
 
 def test_events_are_given_out_when_they_come(secret: str) -> None:
