@@ -76,15 +76,14 @@ def _cleaned_event(event: Any, hint: Any, own: Redactor) -> Any:
 
 def _attachment(attachment: Any, own: Redactor) -> Any:
     """A copy of an attachment without secrets; None where it cannot be read."""
-    made = copy.copy(attachment)
-    if attachment.bytes is None:
+    content: Any = attachment.bytes
+    if content is None:
         try:
-            made.bytes = Path(attachment.path).read_bytes()
+            content = Path(attachment.path).read_bytes()
         except OSError:
             return None
-    elif callable(attachment.bytes):
-        made.bytes = attachment.bytes()
-    made.bytes = own.redact_bytes(made.bytes)
+    made = copy.copy(attachment)
+    made.bytes = own.redact_bytes(content() if callable(content) else content)
     made.filename = own.redact(attachment.filename)
     return made
 

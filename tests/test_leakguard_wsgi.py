@@ -351,6 +351,26 @@ def test_a_compressed_body_is_passed_on(secret: str) -> None:
     assert call(body_of(data, ("Content-Encoding", "br")))[2] == data
 
 
+def test_a_header_is_searched_in_its_name_too(secret: str) -> None:
+    token = secrets.token_hex()
+    redactor.learn(token, "token")
+    assert "x-[redacted]" in call(body_of(b"", (f"x-{token}", "1")))[1]
+
+
+def test_the_servers_own_way_to_send_a_file_is_not_used(secret: str) -> None:
+    """A server may send what its wrapper was given past the middleware, so an application gets a plain one."""
+    assert call(from_file(secret.encode()), {"wsgi.file_wrapper": None})[2] == b"[redacted]"
+
+
+def test_the_log_of_an_incident_holds_no_secret_of_the_request(secret: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What a request contained is let through to its client, and not to the log; control characters are escaped there."""
+    other = secrets.token_hex()
+    redactor.learn(other, "token")
+    call(body_of(secret.encode()), {"PATH_INFO": f"/{other}\nx"}, mode="block")
+    assert "'GET /[redacted:token]\\nx'" in caplog.text
+    assert not leaks(other, caplog.text.encode())
+
+
 def test_the_reason_is_searched(secret: str) -> None:
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
         start_response(f"500 {quote(secret)}", TEXT)
