@@ -107,7 +107,7 @@ class _Exchange:
     def begin(self, status: str, headers: list[tuple[str, str]], exc_info: "ExcInfo | None" = None) -> Callable[[bytes], object]:
         """What the application calls as ``start_response``."""
         if exc_info is not None and exc_info[1] is not None and self._write is not None:
-            raise clean_exception(exc_info[1], self._own).with_traceback(exc_info[2])
+            raise exc_info[1].with_traceback(exc_info[2])  # and cleaned on its way out
         if exc_info is None and self._status:
             raise AssertionError("the application called start_response twice")
         self._status = _text(self.screen.clean(_raw(status)))

@@ -345,6 +345,11 @@ def test_a_response_without_a_body_keeps_its_length(method: str, status: str, se
     assert call(app, {"REQUEST_METHOD": method}) == (status, {"Content-Length": "5000", "X-Key": "[redacted]"}, b"[redacted]")
 
 
+def test_the_blocked_answer_to_head_has_no_body(secret: str) -> None:
+    status, _, body = call(body_of(b"", ("X-Key", quote(secret))), {"REQUEST_METHOD": "HEAD"}, mode="block")
+    assert (status, body) == ("500 Internal Server Error", b"")
+
+
 def test_a_compressed_body_is_passed_on(secret: str) -> None:
     """The documented limit: what is compressed all the same is sent as it is, not damaged."""
     data = secrets.token_bytes(50) + secret.encode()
