@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from confguard._cuts import hide_halves
 from confguard._redaction import Redactor, redactor
@@ -83,7 +83,7 @@ def _attachment(attachment: Any, own: Redactor) -> Any:
         except OSError:
             return None
     made = copy.copy(attachment)
-    made.bytes = own.redact_bytes(content() if callable(content) else content)
+    made.bytes = own.redact_bytes(cast("bytes", content() if callable(content) else content))
     made.filename = own.redact(attachment.filename)
     return made
 
