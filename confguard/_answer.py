@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from confguard._screen import Screen
 
 if TYPE_CHECKING:
-    from confguard._redaction import RedactedStream
+    from confguard._streams import RedactedStream
 
 Mode = Literal["redact", "block"]
 Header = tuple[bytes, bytes]

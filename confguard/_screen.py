@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
-from confguard._redaction import RedactedStream, Redactor, redacted
+from confguard._redaction import Redactor, redacted
 from confguard._search import Match
+from confguard._streams import RedactedStream
 
 _BLOCK = 2**20  # how much of a request's body is kept before it is searched; a shorter one only when a response holds a secret
 _ROUNDS = 2  # how often what was encoded twice is decoded

@@ -1,4 +1,4 @@
-"""The command ``confguard``: checks and explains settings from outside of the service, and runs commands with them."""
+"""The command ``confguard``: checks and explains settings from outside, runs commands with them, finds their secrets in files."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from confguard._version import __version__
 
 EX_IOERR = 74
 
-_COMMANDS = ("check", "explain", "policy", "run")
+_COMMANDS = ("check", "explain", "policy", "run", "scan")
 
 
 class _Commands(click.Group):

@@ -147,6 +147,130 @@ def test_a_stream_waits_for_nothing_but_the_rest_of_a_pattern(patterns: list[byt
     assert make_pending(patterns)(data) == min(naive, default=len(data))
 
 
+@given(st.lists(values, min_size=1, max_size=3), st.lists(st.one_of(few, st.just("ab")), max_size=8))
+@settings(max_examples=50)
+def test_a_stream_holds_back_only_what_may_be_the_beginning_of_a_secret(known: list[str], pieces: list[str]) -> None:
+    """Where no form of a secret begins with the end of what has come, all of it is given out."""
+    data = "".join([*known, *pieces]).encode()
+    ends = [data[at:] for at in range(len(data))]
+    assume(not any(form.startswith(end) and form != end for value in known for form in forms_of(value) for end in ends))
+    stream = knowing(*known).stream()
+    assert stream.feed(data) == knowing(*known).redact_bytes(data)
+    assert stream.end() == b""
+
+
+def test_a_stream_holds_back_nothing_more() -> None:
+    """What stands before the beginning of a secret is given out, to the byte."""
+    secret = secrets.token_urlsafe()
+    for shown in range(1, len(secret)):
+        assert knowing(secret).stream().feed(f"Name: {secret[:shown]}".encode()) == b"Name: "
+
+
+@given(st.lists(values, min_size=1, max_size=3), st.lists(st.one_of(few, st.just("ab")), max_size=8), st.data())
+@settings(max_examples=50)
+def test_a_stream_that_pauses_gives_out_no_secret(known: list[str], pieces: list[str], data: st.DataObject) -> None:
+    """Wherever nothing follows for a while, what has been given out holds no form, and the rest of a text is not lost."""
+    stream = knowing(*known).stream()
+    out = b""
+    for byte in "".join(data.draw(st.permutations([*pieces, *known]))).encode():
+        out += stream.feed(bytes([byte]))
+        if data.draw(st.booleans()):
+            out += stream.pause()
+            assert not stream.holds
+        assert found_in(out, *known) == []
+    out += stream.feed(b"\0 the end")
+    out += stream.cut()
+    assert out.endswith(b"\0 the end")
+    assert found_in(out, *known) == []
+
+
+def test_of_the_longest_form_too_all_but_the_last_byte_is_held_back() -> None:
+    """So that nothing of it is shown before it is known."""
+    longest = max(forms_of("hunter2/hunter2"), key=len)
+    assert knowing("hunter2/hunter2").stream().feed(b"! " + longest[:-1]) == b"! "
+
+
+@pytest.mark.parametrize("pauses", [False, True])
+def test_a_secret_whose_first_bytes_were_shown_has_one_mask(pauses: bool) -> None:
+    """Also where another secret begins within it."""
+    stream = knowing("abcdefgh", "ghijklmn").stream()
+    assert stream.feed(b"ab") + stream.pause() == b"ab"
+    assert stream.feed(b"cdefgh") == b"[redacted:field0]"
+    assert not pauses or stream.pause() == b""
+    assert stream.feed(b"ijklmn!") == b"!"
+
+
+def test_a_secret_that_comes_slowly_shows_two_bytes_at_most() -> None:
+    """With a pause after each byte the mask comes with the third, and once."""
+    secret = secrets.token_urlsafe()
+    stream = knowing(secret).stream()
+    out = b"".join(stream.feed(bytes([byte])) + stream.pause() for byte in f"!{secret}!".encode())
+    assert out + stream.end() == f"!{secret[:2]}[redacted:field0]!".encode()
+
+
+def test_what_began_like_a_secret_and_went_on_otherwise_is_shown_from_there() -> None:
+    """A pause gives a mask for the beginning of a secret; what follows is no part of it."""
+    stream = knowing("postgres://me:hunter2hunter2@db").stream()
+    assert stream.feed(b"psql: postgres") == b"psql: "
+    assert stream.pause() == b"[redacted:field0]"
+    assert stream.pause() == b""
+    assert stream.feed(b"=# ") == b"=# "
+
+
+@pytest.mark.parametrize(("shown", "rest"), [(7, None), (8, b"[redacted:field0]")])
+def test_the_beginning_of_a_secret_is_masked_where_a_stream_is_cut_off(shown: int, rest: bytes | None) -> None:
+    """From 8 bytes on; fewer are given out as they are, and so are all at a true end."""
+    secret = secrets.token_urlsafe()
+    cut, ended = knowing(secret).stream(), knowing(secret).stream()
+    assert cut.feed(secret[:shown].encode()) + ended.feed(secret[:shown].encode()) == b""
+    assert cut.cut() == (rest or secret[:shown].encode())
+    assert ended.end() == secret[:shown].encode()
+
+
+@given(st.lists(values, min_size=1, max_size=3), st.lists(st.one_of(few, st.just("ab")), max_size=8), st.data())
+@settings(max_examples=50)
+def test_secrets_are_found_wherever_a_stream_is_cut(known: list[str], pieces: list[str], data: st.DataObject) -> None:
+    """Each place where secrets begin is told once, with its line, those that overlap as one."""
+    whole = "".join(data.draw(st.permutations([*pieces, *known, *known]))).encode()
+    finder = knowing(*known).finder()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+    found = [each for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True) for each in finder.feed(whole[start:end])]
+    found += finder.end()
+    covered = [False] * (len(whole) + 1)
+    begins: list[int] = []
+    for start, end in sorted(
+        {
+            (at, at + len(form))
+            for value in known
+            for form in forms_of(value)
+            for at in range(len(whole))
+            if whole.startswith(form, at)
+        }
+    ):
+        begins += [] if covered[start] else [start]
+        covered[start:end] = [True] * (end - start)
+    assert [each.offset for each in found] == begins
+    assert [each.line for each in found] == [whole.count(b"\n", 0, start) + 1 for start in begins]
+    assert {each.label for each in found} <= {f"field{number}" for number in range(len(known))}
+
+
+def test_the_quote_behind_a_secret_is_left() -> None:
+    """A mask stands for the secret alone, so that JSON stays JSON."""
+    secret = secrets.token_urlsafe()
+    assert json.loads(knowing(secret).redact(json.dumps({"key": secret}))) == {"key": "[redacted:field0]"}
+
+
+def test_a_finding_names_the_secret() -> None:
+    """Its label, not that of another."""
+    first, second = secrets.token_urlsafe(), secrets.token_urlsafe()
+    assert [each.label for each in knowing(first, second).finder().feed(f"{second} {first} ".encode())] == ["field1", "field0"]
+
+
+def test_values_that_are_not_searched_for_are_told_by_their_labels() -> None:
+    """So that nobody takes them for protected."""
+    assert knowing("true", secrets.token_urlsafe(), "5432").unsearchable() == ["field0", "field2"]
+
+
 @given(st.lists(st.binary(min_size=1, max_size=6), min_size=1, max_size=6, unique=True), st.binary(max_size=60))
 @example([b"aa", b"aaa", b"a"], b"aaaaaa")
 def test_plain_python_finds_what_the_automaton_finds(patterns: list[bytes], data: bytes) -> None:
@@ -249,6 +373,9 @@ def test_shows_and_pickles_nothing() -> None:
     stream = redactor.stream()
     stream.feed(b"hunter2")
     assert repr(stream) == "<RedactedStream>"
-    for thing in (redactor, stream):
+    finder = redactor.finder()
+    assert repr(finder) == "<FindingStream>"
+    assert repr(redactor.known()) == "<Known>"
+    for thing in (redactor, stream, finder, redactor.known()):
         with pytest.raises(TypeError, match="cannot"):
             pickle.dumps(thing)

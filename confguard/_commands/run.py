@@ -1,4 +1,4 @@
-"""``confguard run``: load the settings, then become a command that finds them in its environment."""
+"""``confguard run``: load the settings, then become a command that finds them in its environment, or mask what it writes."""
 
 import errno
 import os
@@ -32,10 +32,11 @@ Examples:
   confguard run myservice.settings:AppSettings -- gunicorn myservice:app
   confguard run myservice.settings:AppSettings --only database_url -- alembic upgrade head
   confguard run myservice.settings:AppSettings --drop VAULT_TOKEN -- ./server
+  confguard run myservice.settings:AppSettings --mask -- pytest
 """
 OWN_CODES = """
 \b
-Once the command runs, the exit code is its own. Before that, besides:
+Once the command runs, the exit code is its own, also with --mask. Before that, besides:
  126  the command cannot be executed
  127  there is no such command
 """
@@ -71,6 +72,9 @@ class _OwnOptionsFirst(click.Command):
 @click.argument("target", metavar="MODULE:CLASS")
 @only_option("Load and export this field alone; may be given several times.")
 @click.option("--drop", multiple=True, metavar="NAME", help="Take this variable out of the environment; several times.")
+@click.option(
+    "--mask", is_flag=True, help="Hide secrets in what the command writes; confguard then stays, and passes on signals."
+)
 @loading_options
 @click.argument("command", metavar="[--] CMD [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
 def run(
@@ -81,18 +85,23 @@ def run(
     wait: float | None,
     env_files: tuple[str, ...],
     command: tuple[str, ...],
+    *,
+    mask: bool,
 ) -> NoReturn:
     """Load the settings class MODULE:CLASS; where it is valid, become CMD, which finds every value in a variable.
 
     The variables have the names by which the class reads its fields, so that CMD gets the same settings and asks no store. CMD
     takes the place of confguard: same process, same signals. The rest of the environment is passed on.
+    With --mask it runs beside it instead and gets the signals that confguard gets. A mask takes the place of every secret in what
+    it writes to standard output and standard error.
+
     Where the settings are refused, the report goes to standard error and CMD is not run.
     """
     call = make_call(import_classes([target], "text"), timeout, env_files, only)
-    sys.exit(_run(call, wait, drop, command))
+    sys.exit(_run(call, wait, drop, command, mask=mask))
 
 
-def _run(call: "Call", wait: float | None, drop: Sequence[str], command: Sequence[str]) -> int:
+def _run(call: "Call", wait: float | None, drop: Sequence[str], command: Sequence[str], *, mask: bool) -> int:
     """Load and execute; returns where that cannot be done, with the exit code."""
     from dataclasses import replace
 
@@ -118,7 +127,7 @@ def _run(call: "Call", wait: float | None, drop: Sequence[str], command: Sequenc
     if problems:
         report(problems, [one.load.schema.name], "text", err=True)
     _warn_of_unset(drop)
-    return _become(command, environment)
+    return _execute(command, environment, mask=mask)
 
 
 def _refuse(problems: "Sequence[Problem]", name: str) -> int:
@@ -143,17 +152,39 @@ def _warn_of_unset(drop: Iterable[str]) -> None:
             click.echo(f"warning: --drop {name}: there is no such variable; did you mean {meant}?", err=True)
 
 
-def _become(command: Sequence[str], environment: dict[str, str]) -> int:
-    """Execute the command in place of this process; returns where that fails."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    for name in ("SIGPIPE", "SIGXFSZ"):  # which Python ignores, and a command that is executed would too
-        if number := getattr(signal, name, None):
-            signal.signal(number, signal.SIG_DFL)
+def _warn_of_unsearchable() -> None:
+    """No mask stands for a value that is like any other word."""
+    from confguard._redaction import redactor
+
+    if names := redactor.unsearchable():
+        click.echo(f"warning: --mask: too short or too common to be masked: {', '.join(names)}", err=True)
+
+
+def _execute(command: Sequence[str], environment: dict[str, str], *, mask: bool) -> int:
+    """Run the command; returns with its exit code, or with why it cannot be executed."""
     try:
-        os.execvpe(command[0], list(command), environment)  # noqa: S606 - it is what was asked for
+        if mask:
+            from confguard._commands.masked import run_masked
+
+            _warn_of_unsearchable()
+            return run_masked(command, environment)
+        _become(command, environment)
     except OSError as exc:
         code = _NOT_FOUND if exc.errno == errno.ENOENT else _NOT_EXECUTABLE
         message = exc.strerror or type(exc).__name__
     click.echo(f"Error: {command[0]}: {message}", err=True)
     return code
+
+
+def _become(command: Sequence[str], environment: dict[str, str]) -> NoReturn:
+    """Execute the command in place of this process.
+
+    Raises:
+        OSError: It cannot be executed.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for name in ("SIGPIPE", "SIGXFSZ"):  # which Python ignores, and a command that is executed would too
+        if number := getattr(signal, name, None):
+            signal.signal(number, signal.SIG_DFL)
+    os.execvpe(command[0], list(command), environment)  # noqa: S606 - it is what was asked for

@@ -57,9 +57,9 @@ def _import_class(target: str) -> "type[BaseSettings]":
     settings_class = class_of_target(found)
     if settings_class is not None:
         return settings_class
-    meant = closest(path, [name for name, item in vars(module).items() if class_of_target(item) is not None])
+    near = closest(path, [name for name, item in vars(module).items() if class_of_target(item) is not None])
     what = f"{target} is {'no subclass of confguard.BaseSettings' if found is not None else 'not there'}"
-    raise click.UsageError(f"{what}; did you mean {module_name}:{meant}?" if meant else what)
+    raise click.UsageError(f"{what}; did you mean {module_name}:{near}?" if near else what)
 
 
 def class_of_target(found: object) -> "type[BaseSettings] | None":
