@@ -43,12 +43,18 @@ def forms_of(secret: str | bytes) -> Iterator[bytes]:
     Args:
         secret: The value. Of a URL its credentials are secrets of their own; of several lines each line is.
     """
+    for group in grouped_forms(secret):
+        yield from group
+
+
+def grouped_forms(secret: str | bytes) -> Iterator[Iterable[bytes]]:
+    """The same, the forms of each part of the secret by themselves."""
     if isinstance(secret, bytes):
-        yield from _raw_forms(secret)
+        yield _raw_forms(secret)
         secret = secret.decode(errors="ignore")
     for part in dict.fromkeys(_parts(secret)):
         if is_searchable(part):
-            yield from (form for form in _text_forms(part) if len(form) >= SHORTEST)
+            yield (form for form in _text_forms(part) if len(form) >= SHORTEST)
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -4,13 +4,14 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from confguard._forms import SHORTEST, forms_of
-from confguard._search import Match, Search, make_search
+from confguard._forms import SHORTEST, grouped_forms
+from confguard._search import Match, Pending, Search, make_pending, make_search
 
 # What a mask is made of where one with a label could be taken for a secret: the first of these that no form has in it.
 _PLAIN = ["*", "█", "■", "•", *map(chr, range(0xE000, 0xE100))]
 _PLAIN_LENGTH = 8
 _BEGINNING = b"[redacted:"
+_ONE = b"[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class Known:
         masks: The mask of each form.
         begin: Finds the first bytes of forms.
         longest: The length of the longest form in bytes.
+        parts: Of which parts of secrets each form is one: a secret, a line of it, a credential within it.
+        same_masks: The mask of each form, the same for all, so that it tells not even which secret it was.
+        mirrored: Tells of a text that is written backwards where the end of a form may stand at its beginning.
     """
 
     search: Search
@@ -32,6 +36,9 @@ class Known:
     masks: Sequence[bytes]
     begin: Search
     longest: int
+    parts: Sequence[Sequence[int]]
+    same_masks: Sequence[bytes]
+    mirrored: Pending
 
     def begun(self, data: bytes) -> int:
         """Where the first form begins that the end of the data cuts off; the length of the data where there is none."""
@@ -90,7 +97,7 @@ def _leftmost_longest(match: Match) -> tuple[int, int, int]:
     return start, -end, number
 
 
-NOTHING = Known(make_search(()), (), (), (), make_search(()), 0)
+NOTHING = Known(make_search(()), (), (), (), make_search(()), 0, (), (), len)
 """No secret at all."""
 
 
@@ -101,30 +108,39 @@ def make_known(labels: Mapping[str | bytes, str]) -> Known:
         labels: The label of each secret.
     """
     label_of: dict[bytes, str] = {}
-    for value, label in labels.items():
-        for form in forms_of(value):
+    parts: dict[bytes, tuple[int, ...]] = {}
+    groups = ((label, group) for value, label in labels.items() for group in grouped_forms(value))
+    for part, (label, group) in enumerate(groups):
+        this = (part,)  # one object for all forms of a part
+        for form in group:
             label_of.setdefault(form, label)
+            before = parts.get(form)
+            parts[form] = this if before is None or before[-1] == part else (*before, part)
     if not label_of:
         return NOTHING
     forms = sorted(label_of)
     search = make_search(forms)
     masks = {label: _BEGINNING + f"{label}]".encode() for label in dict.fromkeys(label_of.values())}
-    if _may_be_taken_for_secrets(masks.values(), forms, search):
+    if _may_be_taken_for_secrets(masks.values(), _BEGINNING, forms, search):
         masks = dict.fromkeys(masks, _plain_mask(forms))
     found = [label_of[form] for form in forms]
     begin = make_search(list(dict.fromkeys(form[:SHORTEST] for form in forms)))
-    return Known(search, forms, found, [masks[label] for label in found], begin, max(map(len, forms)))
+    one = _plain_mask(forms) if _may_be_taken_for_secrets([_ONE], _ONE, forms, search) else _ONE
+    mirrored = make_pending([form[::-1] for form in forms])
+    each = [masks[label] for label in found]
+    belongs = [parts[form] for form in forms]
+    return Known(search, forms, found, each, begin, max(map(len, forms)), belongs, [one] * len(forms), mirrored)
 
 
-def _may_be_taken_for_secrets(masks: Collection[bytes], patterns: Sequence[bytes], search: Search) -> bool:
-    """Whether a mask, alone or with the text around it, can hold a form, which would be found in redacted text again."""
+def _may_be_taken_for_secrets(masks: Collection[bytes], beginning: bytes, patterns: Sequence[bytes], search: Search) -> bool:
+    """Whether a mask, all of which begin so, can hold a form, alone or with what stands around it, which would be found again."""
     if any(search(mask) for mask in masks):
         return True
     for form in patterns:
         opening, closing = form.find(b"["), form.find(b"]")
         while opening >= 0:
             tail = form[opening:]
-            if tail.startswith(_BEGINNING) or _BEGINNING.startswith(tail):
+            if tail.startswith(beginning) or beginning.startswith(tail):
                 return True
             opening = form.find(b"[", opening + 1)
         while closing >= 0:

@@ -58,7 +58,7 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """The text with a mask in place of every known secret."""
-        known = self._current()
+        known = self.known()
         data = text.encode(errors="surrogatepass")
         matches = known.search(data)
         if not matches:
@@ -68,13 +68,11 @@ class Redactor:
 
     def redact_bytes(self, data: bytes) -> bytes:
         """The bytes with a mask in place of every known secret."""
-        known = self._current()
-        matches = known.search(data)
-        return _masked(data, united(matches), known.masks) if matches else data
+        return redacted(self.known(), data)
 
     def holds_secret(self, text: str) -> bool:
         """Whether a known secret stands in the text."""
-        return bool(self._current().search(text.encode(errors="surrogatepass")))
+        return bool(self.known().search(text.encode(errors="surrogatepass")))
 
     def unsearchable(self) -> list[str]:
         """The labels of values that are passed over, since they cannot be told from other text."""
@@ -83,13 +81,13 @@ class Redactor:
 
     def stream(self) -> RedactedStream:
         """A new stream, whose parts are redacted as if they were one."""
-        return RedactedStream(self._current())
+        return RedactedStream(self.known())
 
     def finder(self) -> FindingStream:
         """A new stream, in whose parts secrets are found as if they were one."""
-        return FindingStream(self._current())
+        return FindingStream(self.known())
 
-    def _current(self) -> Known:
+    def known(self) -> Known:
         """What is searched for. Made when something is first looked at, since most loads never look."""
         if self._stale:
             with self._lock:
@@ -103,6 +101,12 @@ class Redactor:
 
     def __reduce__(self) -> str:
         raise TypeError("a Redactor holds secrets and cannot be pickled")
+
+
+def redacted(known: Known, data: bytes) -> bytes:
+    """The bytes with masks in place of what is known; the same object where there is nothing to hide."""
+    matches = known.search(data)
+    return _masked(data, united(matches), known.masks) if matches else data
 
 
 def _masked(data: bytes, spans: Sequence[Span], masks: Sequence[bytes]) -> bytes:

@@ -3,12 +3,19 @@
 A leaf: it imports nothing of ours.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import cache
 
 Match = tuple[int, int, int]
 """Which pattern, and where it begins and ends."""
 
 Search = Callable[[bytes], Sequence[Match]]
+
+Pending = Callable[[bytes], int]
+"""From where on a text may hold the beginning of a pattern whose end has not come yet; the text's length where it holds none."""
+
+_OPENING = 8
 
 
 def make_search(patterns: Sequence[bytes]) -> Search:
@@ -50,3 +57,30 @@ def plain_search(patterns: Sequence[bytes]) -> Search:
         ]
 
     return search
+
+
+def make_pending(patterns: Sequence[bytes]) -> Pending:
+    """A function that tells what of a text has to wait for the text that follows.
+
+    Args:
+        patterns: At least one, and none of them empty.
+    """
+    longest = max(map(len, patterns))
+
+    @cache  # when first asked, since few ask
+    def prepared() -> tuple[list[bytes], Search]:
+        return sorted(patterns), make_search(list({pattern[:_OPENING] for pattern in patterns if len(pattern) > _OPENING}))
+
+    def pending(data: bytes) -> int:
+        ordered, search = prepared()
+        window = data[max(0, len(data) - longest + 1) :]
+        openings: set[int] = {start for _, start, _ in search(window)}
+        places: list[int] = [*sorted(openings), *range(max(0, len(window) - _OPENING + 1), len(window))]
+        for at in places:
+            text = window[at:]
+            after = bisect_right(ordered, text)  # those that it begins, and that go on, come next
+            if after < len(ordered) and ordered[after].startswith(text):
+                return len(data) - len(window) + at
+        return len(data)
+
+    return pending

@@ -1,15 +1,17 @@
 """Everything that this library raises on purpose.
 
 Exception
-└── ConfigError            the settings cannot be loaded; .problems says all that is wrong
+├── ConfigError            the settings cannot be loaded; .problems says all that is wrong
+└── ResponseBlockedError        a response was cut before a secret in it was sent; .incident is in the log
 """
 
 from collections.abc import Iterable
 
+from confguard._answer import ResponseBlockedError
 from confguard._problem import Problem, by_weight
 from confguard._report import render_text
 
-__all__ = ["ConfigError"]
+__all__ = ["ConfigError", "ResponseBlockedError"]
 
 
 class ConfigError(Exception):

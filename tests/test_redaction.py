@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from confguard import _redaction
 from confguard._forms import forms_of, is_searchable
 from confguard._redaction import Redactor
-from confguard._search import make_search, plain_search
+from confguard._search import make_pending, make_search, plain_search
 
 # Few letters, so that secrets overlap each other, masks and what stands around them; and any letters at all.
 few = st.text("ab[]:*r%+ \\\"'\n-é", min_size=1, max_size=12)
@@ -122,6 +122,7 @@ def test_a_stream_cut_anywhere_equals_the_whole(known: list[str], pieces: list[s
     assert b"".join([*given_out, stream.end()]) == redactor.redact_bytes(whole)
 
 
+@settings(deadline=None)  # it searches after each byte
 @given(st.lists(values, min_size=1, max_size=2), st.lists(few, max_size=8))
 def test_a_stream_gives_out_nothing_that_may_be_the_beginning_of_a_secret(known: list[str], pieces: list[str]) -> None:
     """What a stream has given out at any time holds no secret, byte by byte."""
@@ -131,6 +132,19 @@ def test_a_stream_gives_out_nothing_that_may_be_the_beginning_of_a_secret(known:
     for byte in "".join([*pieces, *known]).encode():
         out += stream.feed(bytes([byte]))
         assert found_in(out, *known) == []
+
+
+short = st.binary(min_size=1, max_size=12).map(lambda data: bytes(byte % 3 for byte in data))
+
+
+@given(st.lists(short, min_size=1, max_size=4, unique=True), st.lists(short, max_size=5))
+@example([b"123456789"], [b"12345678"])
+@example([b"1234567890"], [b"123456789"])
+def test_a_stream_waits_for_nothing_but_the_rest_of_a_pattern(patterns: list[bytes], pieces: list[bytes]) -> None:
+    """What is held back begins at the first place from where on the text is the beginning, and not the whole, of a pattern."""
+    data = b"".join(pieces)
+    naive = [at for at in range(len(data)) if any(len(one) > len(data) - at and one.startswith(data[at:]) for one in patterns)]
+    assert make_pending(patterns)(data) == min(naive, default=len(data))
 
 
 @given(st.lists(values, min_size=1, max_size=3), st.lists(st.one_of(few, st.just("ab")), max_size=8))
@@ -283,6 +297,14 @@ def test_the_automaton_is_what_the_tests_of_this_file_use() -> None:
     assert "plain_search" not in make_search([b"secret"]).__qualname__
 
 
+@pytest.mark.parametrize("around", ['"{}"', "'{}'", "\"{}'", "({})", "<{}>", "\\{}\\", "%{}%"])
+@pytest.mark.parametrize("kind", TOKENS)
+def test_what_stands_around_a_secret_stays(kind: str, around: str) -> None:
+    """No character beside a secret is taken with it: JSON with a mask in it is still JSON."""
+    secret = TOKENS[kind]()
+    assert knowing(secret).redact(around.format(secret)) == around.format("[redacted:field0]")
+
+
 def test_overlapping_secrets_are_united() -> None:
     """Where one secret ends inside of another, the tail of neither is left, and the first names the mask."""
     redactor = knowing("abcdef", "defghi")
@@ -353,7 +375,7 @@ def test_shows_and_pickles_nothing() -> None:
     assert repr(stream) == "<RedactedStream>"
     finder = redactor.finder()
     assert repr(finder) == "<FindingStream>"
-    assert repr(redactor._current()) == "<Known>"
-    for thing in (redactor, stream, finder, redactor._current()):
+    assert repr(redactor.known()) == "<Known>"
+    for thing in (redactor, stream, finder, redactor.known()):
         with pytest.raises(TypeError, match="cannot"):
             pickle.dumps(thing)

@@ -10,6 +10,7 @@ from ._environment import env_50_fields
 from ._gcp import gcp
 from ._imports import imports
 from ._lazy import lazy_attribute
+from ._leakguard import leakguard
 from ._measure import Measured
 from ._memory import memory
 from ._redaction import redaction_lines
@@ -28,6 +29,7 @@ def _all() -> Iterator[Measured]:
     yield from azure()
     yield from gcp()
     yield from together()
+    yield leakguard()
 
 
 def main() -> int:
