@@ -4,13 +4,16 @@ from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from confguard._forms import SHORTEST, grouped_forms
+from confguard._forms import grouped_forms
 from confguard._search import Match, Pending, Search, make_pending, make_search
 
 # What a mask is made of where one with a label could be taken for a secret: the first of these that no form has in it.
 _PLAIN = ["*", "█", "■", "•", *map(chr, range(0xE000, 0xE100))]
 _PLAIN_LENGTH = 8
 _BEGINNING = b"[redacted:"
+
+REDACTED = "[redacted]"
+"""What stands in place of a value that is taken out because of where it stood, whatever it was."""
 _ONE = b"[redacted]"
 
 
@@ -23,30 +26,22 @@ class Known:
         forms: The forms, sorted, so that those with the same beginning stand together.
         labels: The label of each form.
         masks: The mask of each form.
-        begin: Finds the first bytes of forms.
-        longest: The length of the longest form in bytes.
+        same_masks: The same mask for each form, which tells not even which secret it was.
         parts: Of which parts of secrets each form is one: a secret, a line of it, a credential within it.
-        same_masks: The mask of each form, the same for all, so that it tells not even which secret it was.
-        mirrored: Tells of a text that is written backwards where the end of a form may stand at its beginning.
+        longest: The length of the longest form in bytes.
+        pending: Tells from where on a text may hold the beginning of a form.
+        mirrored: The same for texts and forms that are written backwards: where the end of a form may stand at the beginning.
     """
 
     search: Search
     forms: Sequence[bytes]
     labels: Sequence[str]
     masks: Sequence[bytes]
-    begin: Search
-    longest: int
-    parts: Sequence[Sequence[int]]
     same_masks: Sequence[bytes]
+    parts: Sequence[Sequence[int]]
+    longest: int
+    pending: Pending
     mirrored: Pending
-
-    def begun(self, data: bytes) -> int:
-        """Where the first form begins that the end of the data cuts off; the length of the data where there is none."""
-        end = len(data)
-        first = max(0, end - self.longest + 1)
-        last = max(first, end - SHORTEST + 1)
-        places = [first + start for _, start, _ in self.begin(data[first:])] if last > first else []
-        return next((at for at in [*places, *range(last, end)] if self.form_that_begins(data[at:]) is not None), end)
 
     def form_that_begins(self, data: bytes) -> int | None:
         """The number of a form that begins with all of the data, and goes on."""
@@ -109,27 +104,37 @@ def make_known(labels: Mapping[str | bytes, str]) -> Known:
     """
     label_of: dict[bytes, str] = {}
     parts: dict[bytes, tuple[int, ...]] = {}
-    groups = ((label, group) for value, label in labels.items() for group in grouped_forms(value))
-    for part, (label, group) in enumerate(groups):
-        this = (part,)  # one object for all forms of a part
-        for form in group:
-            label_of.setdefault(form, label)
-            before = parts.get(form)
-            parts[form] = this if before is None or before[-1] == part else (*before, part)
+    part = -1
+    for value, label in labels.items():
+        for group in grouped_forms(value):
+            part += 1
+            this = (part,)  # one object for all forms of a part
+            for form in group:
+                label_of.setdefault(form, label)
+                before = parts.get(form)
+                parts[form] = this if before is None or before[-1] == part else (*before, part)
     if not label_of:
         return NOTHING
     forms = sorted(label_of)
     search = make_search(forms)
-    masks = {label: _BEGINNING + f"{label}]".encode() for label in dict.fromkeys(label_of.values())}
+    found = [label_of[form] for form in forms]
+    masks = {label: _BEGINNING + f"{label}]".encode() for label in dict.fromkeys(found)}
     if _may_be_taken_for_secrets(masks.values(), _BEGINNING, forms, search):
         masks = dict.fromkeys(masks, _plain_mask(forms))
-    found = [label_of[form] for form in forms]
-    begin = make_search(list(dict.fromkeys(form[:SHORTEST] for form in forms)))
-    one = _plain_mask(forms) if _may_be_taken_for_secrets([_ONE], _ONE, forms, search) else _ONE
-    mirrored = make_pending([form[::-1] for form in forms])
-    each = [masks[label] for label in found]
-    belongs = [parts[form] for form in forms]
-    return Known(search, forms, found, each, begin, max(map(len, forms)), belongs, [one] * len(forms), mirrored)
+    one_mask = REDACTED.encode()
+    if _may_be_taken_for_secrets([one_mask], one_mask, forms, search):
+        one_mask = _plain_mask(forms)
+    return Known(
+        search=search,
+        forms=forms,
+        labels=found,
+        masks=[masks[label] for label in found],
+        same_masks=[one_mask] * len(forms),
+        parts=[parts[form] for form in forms],
+        longest=max(map(len, forms)),
+        pending=make_pending(forms),
+        mirrored=make_pending([form[::-1] for form in forms]),
+    )
 
 
 def _may_be_taken_for_secrets(masks: Collection[bytes], beginning: bytes, patterns: Sequence[bytes], search: Search) -> bool:

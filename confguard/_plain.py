@@ -14,8 +14,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from confguard._explain import value_at
 from confguard._invalid import CREDENTIALS, LENGTHS, VALIDATORS_OWN, are_words, is_of_another, locate, message_of, words_of
+from confguard._known import REDACTED
 from confguard._load import Load
-from confguard._redaction import REDACTED, redactor
+from confguard._redaction import redactor
 from confguard._schema import Trail
 from confguard._sources import Source
 from confguard._stripped import stripped

@@ -13,9 +13,6 @@ from confguard._streams import FindingStream, RedactedStream
 LIMIT = 20_000
 """How many values are known at a time. Beyond it the one that was learned longest ago is forgotten, and counted."""
 
-REDACTED = "[redacted]"
-"""What stands in place of a value that is taken out because of where it stood, whatever it was."""
-
 
 class Redactor:
     """Knows secret values and replaces them, in every form in which they leak, by ``[redacted:LABEL]``.

@@ -28,7 +28,7 @@ class RedactedStream:
     def feed(self, data: bytes) -> bytes:
         """What can be given out after this part."""
         self._held += data
-        return self._give(self._known.begun(self._held))
+        return self._give(self._known.pending(self._held))
 
     def pause(self) -> bytes:
         """What can be given out since nothing has followed for a while, so that a prompt is not held back for ever.
@@ -115,7 +115,7 @@ class FindingStream:
     def feed(self, data: bytes) -> list[Finding]:
         """What is found after this part."""
         self._held += data
-        return self._find(self._known.begun(self._held))
+        return self._find(self._known.pending(self._held))
 
     def end(self) -> list[Finding]:
         """What is found when no part comes any more."""

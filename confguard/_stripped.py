@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from confguard._redaction import REDACTED, redactor
+from confguard._known import REDACTED
+from confguard._redaction import redactor
 
 Rebuild = Callable[[ValidationError], BaseException]
 
