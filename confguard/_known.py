@@ -14,7 +14,6 @@ _BEGINNING = b"[redacted:"
 
 REDACTED = "[redacted]"
 """What stands in place of a value that is taken out because of where it stood, whatever it was."""
-_ONE = b"[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
