@@ -3,8 +3,8 @@
 from typing import Any
 
 from confguard._forms import SHORTEST
-from confguard._known import Known
-from confguard._redaction import REDACTED, Redactor
+from confguard._known import REDACTED, Known
+from confguard._redaction import Redactor
 from confguard._walk import DEEPEST, LEFT_OUT
 
 _CUT = "..."
@@ -33,7 +33,7 @@ def _whole(known: Known, text: str) -> str:
     pieces = [piece.encode(errors="surrogatepass") for piece in text.split(_CUT)]
     for number, piece in enumerate(pieces):
         made = piece
-        start = known.begun(made) if number < len(pieces) - 1 else len(made)
+        start = known.pending(made) if number < len(pieces) - 1 else len(made)
         if len(made) - start >= SHORTEST:
             made = made[:start] + REDACTED.encode()
         end = len(made) - known.mirrored(made[::-1]) if number else 0

@@ -91,7 +91,7 @@ def _leftmost_longest(match: Match) -> tuple[int, int, int]:
     return start, -end, number
 
 
-NOTHING = Known(make_search(()), (), (), (), make_search(()), 0, (), (), len)
+NOTHING = Known(make_search(()), (), (), (), (), (), 0, len, len)
 """No secret at all."""
 
 
