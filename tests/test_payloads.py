@@ -40,7 +40,7 @@ def refusal(store: Store, monkeypatch: pytest.MonkeyPatch) -> ConfigError:
 
 
 def told(error: ConfigError) -> dict[str, tuple[str, str]]:
-    return {problem.field: (problem.kind, problem.message) for problem in error.problems}
+    return {problem.field: (problem.kind, problem.message) for problem in error.problems if problem.severity == "error"}
 
 
 @pytest.mark.parametrize(

@@ -152,21 +152,12 @@ def _warn_of_unset(drop: Iterable[str]) -> None:
             click.echo(f"warning: --drop {name}: there is no such variable; did you mean {meant}?", err=True)
 
 
-def _warn_of_unsearchable() -> None:
-    """No mask stands for a value that is like any other word."""
-    from confguard._redaction import redactor
-
-    if names := redactor.unsearchable():
-        click.echo(f"warning: --mask: too short or too common to be masked: {', '.join(names)}", err=True)
-
-
 def _execute(command: Sequence[str], environment: dict[str, str], *, mask: bool) -> int:
     """Run the command; returns with its exit code, or with why it cannot be executed."""
     try:
         if mask:
             from confguard._commands.masked import run_masked
 
-            _warn_of_unsearchable()
             return run_masked(command, environment)
         _become(command, environment)
     except OSError as exc:

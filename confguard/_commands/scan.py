@@ -76,11 +76,9 @@ def _scan(call: "Call", wait: float | None, paths: Sequence[str], exclude: Seque
         report(problems, [one.load.schema.name], "text", err=True)
     if code := exit_code(problems):
         return code
-    passed_over = redactor.unsearchable()
-    if passed_over:
-        click.echo(f"note: too short or too common to be looked for: {', '.join(passed_over)}", err=True)
     if form == "json":
-        return _tell_json(paths, exclude, {"settings_class": one.load.schema.name, "not_looked_for": passed_over})
+        about = {"settings_class": one.load.schema.name, "not_looked_for": redactor.unsearchable()}
+        return _tell_json(paths, exclude, about)
     return _tell(paths, exclude, form)
 
 
