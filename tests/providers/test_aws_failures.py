@@ -58,11 +58,12 @@ def test_each_code_is_of_its_kind(code: str, kind: FailureKind, ending: str) -> 
     + [(status, "unavailable") for status in (500, 502, 503, 504)],
 )
 def test_an_answer_without_a_known_code_is_told_by_its_status(
-    double: AwsDouble, aws: AWS, status: int, kind: FailureKind
+    double: AwsDouble, aws: AWS, monkeypatch: pytest.MonkeyPatch, status: int, kind: FailureKind
 ) -> None:
     """A page of something that stands before AWS has no code; neither its text nor its code is shown."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     double.answers["GetSecretValue"] = Answer(status, b"<html>hunter22</html>", {"content-type": "text/html"})
-    result = failure(aws, "awssecrets://a", 0.9)
+    result = failure(aws, "awssecrets://a")
     assert (result.kind, result.message.startswith(f"awssecrets a: {status}, ")) == (kind, True)
     assert "hunter22" not in repr(result)
 
@@ -70,9 +71,9 @@ def test_an_answer_without_a_known_code_is_told_by_its_status(
 def test_a_code_that_looks_like_none_is_not_shown(double: AwsDouble, aws: AWS) -> None:
     for code in ("hunter22", "Hunter 22 is the password", "x" * 500):
         double.answers["GetSecretValue"] = error(code)
-        assert failure(aws, "awssecrets://a", 0.9).message == "awssecrets a: 400, an error that is not known here"
+        assert failure(aws, "awssecrets://a").message == "awssecrets a: 400, an error that is not known here"
     double.answers["GetSecretValue"] = error("BrandNewException")
-    assert failure(aws, "awssecrets://a", 0.9).message == "awssecrets a: BrandNewException, an error that is not known here"
+    assert failure(aws, "awssecrets://a").message == "awssecrets a: BrandNewException, an error that is not known here"
 
 
 def test_what_is_denied_names_the_action_and_the_resource(double: AwsDouble, aws: AWS) -> None:
@@ -291,7 +292,7 @@ def test_endpoints_are_those_of_the_sdk(
         raise botocore.exceptions.EndpointConnectionError(endpoint_url=request.url)
 
     monkeypatch.setattr(Wire, "send", lambda wire, request: sent(wire, request=request))
-    failure(AWS(region=region), "awssecrets://a", 0.9)
+    failure(AWS(region=region), "awssecrets://a")
     own: Any = botocore.session.Session().create_client("secretsmanager", region_name=region, config=Config())
     own.meta.events.register("before-send", lambda request, **_: sent(request=request))
     with pytest.raises(botocore.exceptions.EndpointConnectionError):
