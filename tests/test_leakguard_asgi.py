@@ -130,10 +130,10 @@ def exchanged(app: Any, bodies: Iterable[bytes] = (b"",), **scope: Any) -> list[
 
 def test_what_holds_no_secret_is_passed_on_to_the_byte(secret: str) -> None:
     """A clean response is sent as it was made; one of a known length in one piece."""
-    app = answering(b"a", b"", b"bc", etag="1")
+    app = answering(b"~", b"", b"~~", etag="1")  # what no form of a secret begins with: nothing is held back
     assert exchanged(LeakGuard(app)) == exchanged(app)
-    sent = exchanged(LeakGuard(answering(b"a", b"bc", length=True, etag="1")))
-    assert [message.get("body") for message in sent] == [None, b"abc"]
+    sent = exchanged(LeakGuard(answering(b"~", b"~~", length=True, etag="1")))
+    assert [message.get("body") for message in sent] == [None, b"~~~"]
     assert sent[0]["headers"] == [(b"etag", b"1"), (b"content-length", b"3")]
 
 
