@@ -1,4 +1,7 @@
-"""The tests of the provider contract: a provider of others passes them, and each way of breaking the contract fails one."""
+"""The tests of the provider contract: a provider of others passes them, and ways of breaking the contract each fail one.
+
+Not broken here are those that need a server, and the one on parameters, which the core refuses itself.
+"""
 
 import os
 import secrets

@@ -98,7 +98,7 @@ class Client:
         child that nothing opens again.
         """
         self._channel.close()
-        until = monotonic() + _ENDING
+        until = monotonic() + min(_ENDING, self._deadline.remaining())  # what was answered in time is not to come late for it
         while self._is_alone and _runs_threads() and monotonic() < until:
             sleep(_LOOK)
 
