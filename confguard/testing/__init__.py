@@ -1,9 +1,32 @@
-"""Tests of providers and of services. What is public here is listed; the rest may change.
+"""Tests of services and of providers. What is public here is listed; the rest may change.
 
-`ProviderContract` is the test class that every provider has to pass.
+Nothing here is imported before it is used, so that a plug-in of pytest may import this package in every project.
 """
 
-from confguard.testing._contract import ContractStore, ProviderContract
-from confguard.testing._proxy import FaultProxy
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from confguard.testing._contract import ContractStore, ProviderContract
+    from confguard.testing._proxy import FaultProxy
 
 __all__ = ["ContractStore", "FaultProxy", "ProviderContract"]
+
+# Where each name lives.
+_HOMES = {
+    "ContractStore": "_contract",
+    "FaultProxy": "_proxy",
+    "ProviderContract": "_contract",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
