@@ -18,6 +18,13 @@ def quiet(names: Iterable[str]) -> None:
     say, so each gets one; what failed is told by the report.
     """
     tops = tuple(names)
+    if not tops:
+        return
     below = tuple(f"{top}." for top in tops)
-    for name in {*tops, *(name for name in list(logging.root.manager.loggerDict) if name.startswith(below))} if tops else ():
-        logging.getLogger(name).addFilter(_not_ours)  # which keeps a filter once
+    there = logging.root.manager.loggerDict
+    for name in {*tops, *(name for name in list(there) if name.startswith(below))}:
+        logger = there.get(name)
+        if not isinstance(logger, logging.Logger):  # it was never asked for, or stands for its children alone
+            logger = logging.getLogger(name)
+        if _not_ours not in logger.filters:
+            logger.addFilter(_not_ours)

@@ -61,6 +61,9 @@ class FaultProxy:
 
         def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.connections += 1
+            # asyncio does so where a socket names its protocol, which one of `create_server` does not: the last of several short
+            # replies would wait for the client's delayed acknowledgement, some 40 ms.
+            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             tasks.add(asyncio.create_task(self._connection(reader, writer)))
 
         server = await asyncio.start_server(accepted, sock=self._listener)

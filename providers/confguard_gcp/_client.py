@@ -117,11 +117,15 @@ class Client:
 
 def _runs_threads() -> bool:
     """Whether gRPC has threads in this process, where the system shows that."""
-    names: set[str] = set()
-    for task in Path("/proc/self/task").glob("*"):
-        with suppress(OSError):  # it has ended since
-            names.add((task / "comm").read_text().strip())
-    return not _THREADS.isdisjoint(names)
+    tasks = Path("/proc/self/task")
+    return tasks.is_dir() and any(_name_of(task) in _THREADS for task in tasks.iterdir())
+
+
+def _name_of(task: Path) -> str:
+    """The name of a thread; of one that has ended since none."""
+    with suppress(OSError), (task / "comm").open() as file:
+        return file.readline().rstrip("\n")
+    return ""
 
 
 def _refusal(exc: "GoogleAPICallError") -> Refusal:
