@@ -15,7 +15,7 @@ from json import JSONDecodeError
 from typing import Any, TypeVar
 
 from pydantic.fields import FieldInfo
-from pydantic_settings import PydanticBaseSettingsSource, SecretsSettingsSource
+from pydantic_settings import DotEnvSettingsSource, PydanticBaseSettingsSource, SecretsSettingsSource
 
 from confguard._mounted import GuardedSource, SwappedError
 from confguard._places import Places
@@ -62,7 +62,9 @@ class Readings:
     def read(self, source: Source) -> dict[str, Any]:
         """What a source gives; where it fails, what it gives without the fields that fail."""
         places = Places(source)
-        if isinstance(source, GuardedSource):
+        if _is_empty_env_file(source):
+            state = {}
+        elif isinstance(source, GuardedSource):
             with _without_absent_directories(source, places):
                 state = self._attempt(source)
         else:
@@ -89,6 +91,14 @@ class Readings:
                 places.forget_values()
         self.states.clear()
         self.faults.clear()
+
+
+def _is_empty_env_file(source: Source) -> bool:
+    """Whether a source is pydantic-settings' own of env files, and there are none, or nothing is in them.
+
+    Asked for its values all the same, it would go through every field: a third of what a load takes.
+    """
+    return type(source) is DotEnvSettingsSource and not source.env_vars
 
 
 @contextmanager

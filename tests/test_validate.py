@@ -23,7 +23,7 @@ from pydantic import (
     SecretStr,
     field_validator,
 )
-from pydantic_settings import PydanticBaseSettingsSource
+from pydantic_settings import DotEnvSettingsSource, PydanticBaseSettingsSource
 
 from confguard import BaseSettings, ConfigError, From, Origin, Problem, SettingsConfigDict, explain, validate
 from confguard.provider import Failure
@@ -162,6 +162,25 @@ def test_a_source_of_the_users_own_is_named_by_its_class(monkeypatch: pytest.Mon
 
     settings = validate(Settings)
     assert origins_of(settings) == {"port": Origin("Registry", "port"), "host": Origin("from_nowhere", "host")}
+
+
+def test_a_users_own_kind_of_env_file_is_asked_though_no_file_is_there() -> None:
+    """Only pydantic-settings' own source is passed over where it read nothing: one below it may know more."""
+
+    class WithMore(DotEnvSettingsSource):
+        def __call__(self) -> dict[str, Any]:
+            return {**super().__call__(), "name": "of their own"}
+
+    class Settings(BaseSettings):
+        name: str = "the default"
+
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[pydantic_settings.BaseSettings], *args: Any, **kwargs: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (WithMore(settings_cls),)
+
+    assert validate(Settings).name == "of their own"
 
 
 def test_only_what_is_needed_is_fetched_and_each_payload_once(monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
