@@ -27,18 +27,6 @@ WITHHELD = frozenset({b"range", b"if-range", b"accept-encoding"})
 logger = logging.getLogger("confguard")
 
 
-class ResponseBlockedError(Exception):
-    """A secret was met in a response whose beginning had been sent; the connection has to be cut.
-
-    Attributes:
-        incident: The id under which it is logged.
-    """
-
-    def __init__(self, incident: str) -> None:
-        self.incident = incident
-        super().__init__(f"a response was cut before a secret in it was sent: incident {incident}")
-
-
 class Answer:
     """One response on its way out.
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import TypeAlias
 
 from confguard.provider import Failure, Found
@@ -170,6 +169,8 @@ def _near(value: JSON, key: str) -> str | None:
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that was probably meant by a name, or the other way round; None where none is near."""
+    from difflib import get_close_matches  # which most loads never need
+
     folded = {candidate.casefold().replace("__", "_"): candidate for candidate in candidates}
     matches = get_close_matches(name.casefold().replace("__", "_"), list(folded), n=1, cutoff=0.75)
     return folded[matches[0]] if matches else None

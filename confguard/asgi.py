@@ -8,7 +8,8 @@ See `confguard.wsgi` for WSGI.
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-from confguard._answer import WITHHELD, Answer, Mode, ResponseBlockedError, check_options, is_excluded, page, report_incident
+from confguard._answer import WITHHELD, Answer, Mode, check_options, is_excluded, page, report_incident
+from confguard._blocked import ResponseBlockedError
 from confguard._redaction import Redactor, redactor
 from confguard._screen import Screen
 from confguard._walk import clean_exception

@@ -7,7 +7,7 @@ Exception
 
 from collections.abc import Iterable
 
-from confguard._answer import ResponseBlockedError
+from confguard._blocked import ResponseBlockedError
 from confguard._problem import Problem, by_weight
 from confguard._report import render_text
 

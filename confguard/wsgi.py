@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 from wsgiref.util import FileWrapper
 
-from confguard._answer import WITHHELD, Answer, Mode, ResponseBlockedError, check_options, is_excluded, page, report_incident
+from confguard._answer import WITHHELD, Answer, Mode, check_options, is_excluded, page, report_incident
+from confguard._blocked import ResponseBlockedError
 from confguard._redaction import Redactor, redactor
 from confguard._screen import Screen
 from confguard._walk import clean_exception
