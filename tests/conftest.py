@@ -9,7 +9,13 @@ from hypothesis import settings
 from confguard._redaction import redactor
 from tests.doubles import Store
 
-_FOREIGN = ("AWS_", "AZURE_", "BAO_", "GOOGLE_", "VAULT_", "SSL_CERT_", "APP_", "MYSERVICE_", "PYDANTIC_")
+# What a process needs, and the tests and their workers read. All else that is set here is somebody's, and decides no test.
+_KEPT = frozenset({"HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TERM", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV"})
+_KEPT_PREFIXES = ("COVERAGE", "HYPOTHESIS_", "PIP_", "PYTEST_", "PYTHON")
+
+for _name in list(os.environ):
+    if _name not in _KEPT and not _name.startswith(_KEPT_PREFIXES):
+        del os.environ[_name]
 
 # An example takes as long as the machine is busy: hypothesis's own limit of 200 ms for one fails where nothing is wrong.
 settings.register_profile("unhurried", deadline=None)
@@ -18,10 +24,7 @@ settings.load_profile("unhurried")
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Take out variables that would decide a test, and stand in an empty directory which is also the home."""
-    for name in list(os.environ):
-        if name.startswith(_FOREIGN) or name.upper().endswith(("_CA_BUNDLE", "_PROXY")):
-            monkeypatch.delenv(name)
+    """Stand in an empty directory which is also the home."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

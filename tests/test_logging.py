@@ -263,7 +263,7 @@ def unfiltered(logger: logging.Logger, handler: logging.Handler, text: str) -> N
 
 
 def handled_twice(logger: logging.Logger, handler: logging.Handler, text: str) -> None:
-    record = logging.makeLogRecord({"msg": "nothing yet", "levelno": logging.INFO})
+    record = logging.makeLogRecord({"name": "alone", "msg": "nothing yet", "levelno": logging.INFO})
     logger.handle(record)
     record.msg = text
     logger.addHandler(handler)
