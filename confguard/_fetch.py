@@ -8,6 +8,7 @@ from confguard._plan import DECODE, payload_of
 from confguard._reference import Reference
 from confguard._resolver import Answer, Ask, Progress, Watcher, resolve, unwatched
 from confguard._schema import Trail
+from confguard._unset import PartlySet, Untold
 from confguard._values import decode, pick
 from confguard.provider import Deadline, Failure, Found, Provider
 
@@ -114,8 +115,13 @@ class Together:
 def value_of(answer: Answer, reference: Reference) -> Answer:
     """What a reference picks out of its payload."""
     where = f"{reference.scheme} {reference.path}"
+    if isinstance(answer, Untold):
+        return answer.tell(reference)
     if isinstance(answer, Found):
-        answer = pick(answer, reference.fragment, where)
+        picked = pick(answer, reference.fragment, where)
+        if isinstance(picked, Failure) and isinstance(answer, PartlySet):
+            return answer.tell(reference)
+        answer = picked
     if isinstance(answer, Found) and reference.param(DECODE) is not None:
         answer = decode(answer, where)
     return answer

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from confguard._reference import Reference
+from confguard._stand_ins import is_local, stand_ins
 from confguard._values import closest
 from confguard.provider import Failure, Provider
 
@@ -57,7 +58,7 @@ BUILTIN: Mapping[str, Entry] = {
 
 
 def find_provider(scheme: str, configured: Sequence[Provider], made: Sequence[Provider] = ()) -> Provider | Failure:
-    """The provider of a scheme: the one given in code, else a new one of ours, else one that is registered by an entry point.
+    """The provider of a scheme: what tests put in its place, else the one given in code, else a new one of ours or of others.
 
     Args:
         scheme: The scheme.
@@ -67,6 +68,22 @@ def find_provider(scheme: str, configured: Sequence[Provider], made: Sequence[Pr
     Returns:
         The provider; or why there is none, ``unconfigured``: nobody serves the scheme, two do, or the SDK is not installed.
     """
+    for stand_in in stand_ins():
+        if scheme in stand_in.provider.schemes:
+            return stand_in.provider
+        if stand_in.remote and _is_remote(scheme, _find(scheme, configured, made)):
+            return stand_in.provider
+    return _find(scheme, configured, made)
+
+
+def _is_remote(scheme: str, provider: Provider | Failure) -> bool:
+    """Whether a scheme leads out of this machine. One that nobody serves leads nowhere: it is more likely a slip."""
+    if isinstance(provider, Failure):
+        return scheme in BUILTIN or provider.kind == "defect"
+    return not is_local(provider)
+
+
+def _find(scheme: str, configured: Sequence[Provider], made: Sequence[Provider]) -> Provider | Failure:
     claims = [provider for provider in configured if scheme in provider.schemes]
     if len(claims) > 1:
         return _two_claims(scheme, [type(provider).__qualname__ for provider in claims], "keep one of them in model_config")

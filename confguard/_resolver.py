@@ -12,6 +12,7 @@ from confguard._forms import SHORTEST
 from confguard._quiet import THREAD_PREFIX, quiet
 from confguard._reference import Reference
 from confguard._registry import cannot_ask, find_provider, sdk_missing
+from confguard._stand_ins import refusals
 from confguard.provider import Deadline, Failure, FailureKind, Found, Provider
 
 Answer = Found | Failure
@@ -192,6 +193,8 @@ def _collect(
 
 def _ask(batch: _Batch, deadline: Deadline) -> Mapping[Reference, Answer]:
     """Ask one provider and close it; of what slips through its edge the type alone is kept, since its text may hold a secret."""
+    if (refused := refusals(batch.provider, tuple(batch.references))) is not None:
+        return refused
     reply: Mapping[Reference, Answer] = {}
     failure: Failure | None = None
     try:

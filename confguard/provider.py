@@ -7,6 +7,8 @@ redaction and origins belong to the core; authentication, batching, concurrency 
 A provider may also have:
 
 - ``parameters``, a frozenset of the parameter names that its references take (none unless told);
+- ``local``, True where it reads this machine alone: fakes do not stand in for it unless told, and tests may fetch from it (False
+  unless told);
 - ``loggers``, a tuple of the names of its SDK's loggers, which say nothing from threads that fetch (those below them that are
   there already are included; name what the SDK makes only while it is used);
 - ``warnings()``, which returns sentences about the way it is set up (certificate checks switched off, say);

@@ -6,16 +6,49 @@ Nothing here is imported before it is used, so that a plug-in of pytest may impo
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from confguard.testing._clean import CleanEnvironment
     from confguard.testing._contract import ContractStore, ProviderContract
+    from confguard.testing._fake import FakeProvider, faking
+    from confguard.testing._given import fails, then
+    from confguard.testing._places import Mount, dotenv, environment, mounted
     from confguard.testing._proxy import FaultProxy
+    from confguard.testing._unittest import EnvironmentMixin, FakeMixin, SettingsMixin
 
-__all__ = ["ContractStore", "FaultProxy", "ProviderContract"]
+__all__ = [
+    "CleanEnvironment",
+    "ContractStore",
+    "EnvironmentMixin",
+    "FakeMixin",
+    "FakeProvider",
+    "FaultProxy",
+    "Mount",
+    "ProviderContract",
+    "SettingsMixin",
+    "dotenv",
+    "environment",
+    "fails",
+    "faking",
+    "mounted",
+    "then",
+]
 
 # Where each name lives.
 _HOMES = {
+    "CleanEnvironment": "_clean",
     "ContractStore": "_contract",
+    "EnvironmentMixin": "_unittest",
+    "FakeMixin": "_unittest",
+    "FakeProvider": "_fake",
     "FaultProxy": "_proxy",
+    "Mount": "_places",
     "ProviderContract": "_contract",
+    "SettingsMixin": "_unittest",
+    "dotenv": "_places",
+    "environment": "_places",
+    "fails": "_given",
+    "faking": "_fake",
+    "mounted": "_places",
+    "then": "_given",
 }
 
 

@@ -89,6 +89,7 @@ def _recording(inner: Provider) -> tuple[Provider, list[Reference]]:
         schemes: ClassVar[frozenset[str]] = inner.schemes
         parameters: ClassVar[frozenset[str]] = getattr(inner, "parameters", frozenset())
         loggers: ClassVar[tuple[str, ...]] = getattr(inner, "loggers", ())
+        local: ClassVar[bool] = getattr(inner, "local", False)
 
         def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Answer]:
             asked.extend(refs)
@@ -125,6 +126,8 @@ class ProviderContract:
     binary: ClassVar[bool] = True
     server: ClassVar[bool] = True
     seconds: ClassVar[float] = 30.0
+
+    confguard_allow_fetches: ClassVar[bool] = True  # the plug-in of pytest refuses real fetches, and these are meant
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

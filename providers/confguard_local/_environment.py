@@ -14,6 +14,7 @@ class Environment:
     """
 
     schemes: ClassVar[frozenset[str]] = frozenset({"env"})
+    local: ClassVar[bool] = True
 
     def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
         """The values of variables; ``missing`` where one is not set."""

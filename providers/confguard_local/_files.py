@@ -33,6 +33,7 @@ class Files:
     """
 
     schemes: ClassVar[frozenset[str]] = frozenset({"file"})
+    local: ClassVar[bool] = True
 
     def __init__(self, roots: Sequence[str | os.PathLike[str]] | None = None, *, limit: int = FILE_LIMIT) -> None:
         if roots is not None and not roots:

@@ -24,6 +24,7 @@ from confguard import (
     validate,
 )
 from confguard.provider import Deadline, Failure, FailureKind, Found, Provider, Reference, fan_out, hide
+from confguard.testing import CleanEnvironment, FakeProvider, Mount, dotenv, environment, fails, faking, mounted, then
 from confguard_local import Environment, Files
 from confguard_vault import AppRole, Token, Vault
 
@@ -99,6 +100,30 @@ def what_an_error_holds() -> None:
         assert_type(error.problems, tuple[Problem, ...])
         assert_type(error.problems[0].origin, Origin | None)
         assert_type(error.problems[0].looked_in, tuple[str, ...])
+
+
+def what_tests_write() -> None:
+    """Fakes take what a store holds, are providers, and are typed where a test gets them from."""
+    values = {"vault://a#/b": "text"}
+    fake = FakeProvider({**values, "vault://c": {"d": [1, None]}, "vault://e": b"raw"}, schemes={"vault"}, latency=0.1)
+    fake["vault://a#/b"] = then(fails("throttled", retry_after=2), Found("text", version="3"))
+    fake["vault://a"] = fake  # type: ignore[assignment] # pyright: ignore[reportArgumentType]
+    fails("thorttled")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    SettingsConfigDict(providers=[fake, FakeProvider()])
+    with faking(values) as faked, faking(fake), mounted({"a": b"raw", "b": "text"}) as mount, dotenv(values) as file:
+        assert_type(faked, FakeProvider)
+        assert_type(faked.asked, Sequence[str])
+        assert_type(mount, Mount)
+        assert_type(file, Path)
+    with CleanEnvironment() as env:
+        assert_type(env, CleanEnvironment)
+        assert_type(env["HOME"], str)
+
+    @environment({"STAGE": "test"})
+    def decorated(number: int) -> str:
+        return str(number)
+
+    assert_type(decorated(1), str)
 
 
 def wrong_use() -> None:

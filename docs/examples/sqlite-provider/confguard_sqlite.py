@@ -11,6 +11,7 @@ from confguard.provider import Deadline, Failure, Found, Reference
 
 class Sqlite:
     schemes: ClassVar[frozenset[str]] = frozenset({"sqlite"})
+    local: ClassVar[bool] = True
 
     def __init__(self, file: str | None = None) -> None:
         self._file = file or os.environ.get("SETTINGS_DB", "settings.db")

@@ -1,0 +1,60 @@
+"""What pytest shows of a test, without the secrets that the redactor knows."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from confguard._cuts import hide_halves
+from confguard._redaction import redactor
+
+_NO_TEXT = "style"  # of an entry of a traceback: how it is shown, in a word
+
+
+def clean_report(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Take the secrets out of a report: its tracebacks, messages, local variables, captured output and properties."""
+    if not redactor.known().forms:
+        return
+    report.longrepr = _clean(report.longrepr)
+    report.sections = _clean(report.sections)
+    if isinstance(report, pytest.TestReport):
+        report.user_properties = _clean(report.user_properties)
+
+
+def without_diff(op: str, left: object, right: object) -> Sequence[str] | None:
+    """How a comparison with a secret in it is shown: whole and redacted, since a diff shows a part that nobody would know again.
+
+    Returns:
+        The lines; None where no secret is in it.
+    """
+    if not redactor.known().forms:
+        return None
+    if not any(redactor.holds_secret(text) for side in (left, right) for text in _texts(side)):
+        return None
+    return [f"{redactor.redact(_repr(left))} {op} {redactor.redact(_repr(right))}", "", "A secret is in it, so no diff is shown."]
+
+
+def _clean(value: Any) -> Any:
+    """A value of a report without secrets. What pytest will write to a terminal is changed where it is."""
+    if isinstance(value, str):
+        return hide_halves(redactor.redact(value), redactor)  # pytest has shortened some texts before
+    if isinstance(value, list | tuple):
+        return type(value)(map(_clean, value))
+    if hasattr(value, "toterminal") and hasattr(value, "__dict__"):
+        vars(value).update((name, _clean(item)) for name, item in list(vars(value).items()) if name != _NO_TEXT)
+    return value
+
+
+def _texts(value: object) -> Iterator[str]:
+    """What pytest may show of a value: of a dataclass also the fields that it does not show itself."""
+    yield _repr(value)
+    if dataclasses.is_dataclass(value):
+        yield from (_repr(getattr(value, field.name, None)) for field in dataclasses.fields(value))
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as exc:  # noqa: BLE001 - code of others, which pytest tells in its own way
+        return f"<{type(value).__name__} without a repr: {type(exc).__name__}>"
