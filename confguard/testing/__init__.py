@@ -6,16 +6,18 @@ Nothing here is imported before it is used, so that a plug-in of pytest may impo
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from confguard.testing import servers
     from confguard.testing._contract import ContractStore, ProviderContract
     from confguard.testing._proxy import FaultProxy
 
-__all__ = ["ContractStore", "FaultProxy", "ProviderContract"]
+__all__ = ["ContractStore", "FaultProxy", "ProviderContract", "servers"]
 
 # Where each name lives.
 _HOMES = {
     "ContractStore": "_contract",
     "FaultProxy": "_proxy",
     "ProviderContract": "_contract",
+    "servers": "servers",  # a module
 }
 
 
@@ -24,7 +26,8 @@ def __getattr__(name: str) -> Any:
 
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = import_module(f"{__name__}.{_HOMES[name]}")
+    value = globals()[name] = home if _HOMES[name] == name else getattr(home, name)
     return value
 
 
