@@ -146,6 +146,17 @@ def test_an_object_below_a_path_becomes_parameters(scheme: str, server: Server) 
     assert {whole: password, part: password} == load(whole, part)
 
 
+@pytest.mark.parametrize("scheme", ["awsssm"], indirect=True)
+def test_a_parameter_is_the_one_that_the_provider_takes_it_for(scheme: str, server: Server) -> None:
+    """A path of several segments has a leading slash, written or not, and a single name has none, as when it is read."""
+    values = {"awsssm://prod/api_key": secrets.token_hex(16), "awsssm://api_key": secrets.token_hex(16)}
+    for reference, value in values.items():
+        server.put(reference, value)
+    assert values == load(*values)
+    server.deny("awsssm:///prod/api_key")
+    assert list(load(*values).values()) == ["denied", "fine"]
+
+
 @pytest.mark.parametrize("scheme", ["gcpsecrets"], indirect=True)
 def test_secrets_of_a_location_are_others(scheme: str, server: Server) -> None:
     """A regional secret is not the one of the same name without a location; the full name is the short one."""
