@@ -98,7 +98,7 @@ def _is_empty_env_file(source: Source) -> bool:
 
     Asked for its values all the same, it would go through every field: a third of what a load takes.
     """
-    return type(source) is DotEnvSettingsSource and not source.env_vars
+    return isinstance(source, DotEnvSettingsSource) and type(source) is DotEnvSettingsSource and not source.env_vars
 
 
 @contextmanager

@@ -22,7 +22,7 @@ DEEPEST = 50
 LEFT_OUT = "[left out: nested too deep]"
 MASK = "[redacted]"
 
-KEYS = frozenset(
+KEYS: frozenset[str] = frozenset(
     """
     password passwd pwd passphrase secret secrets token auth authorization proxyauthorization cookie setcookie credential
     credentials apikey xapikey accesskey secretkey privatekey signingkey encryptionkey accesstoken refreshtoken idtoken authtoken

@@ -11,6 +11,8 @@ import click
 from confguard._commands.options import EXAMPLES
 from confguard._version import __version__
 
+__all__ = ["command", "main"]
+
 EX_IOERR = 74
 
 _COMMANDS = ("check", "explain", "policy", "run", "scan")

@@ -54,7 +54,7 @@ __all__ = [
     "without_line_ending",
 ]
 
-USER_AGENT = f"confguard-settings/{__version__}"
+USER_AGENT: str = f"confguard-settings/{__version__}"
 """What requests to a store carry as user agent, so that its audit can tell who asked."""
 
 FailureKind = Literal[

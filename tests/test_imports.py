@@ -63,6 +63,12 @@ def test_importing_the_provider_of_google_cloud_imports_no_sdk() -> None:
     assert not modules & SDKS
 
 
+def test_the_servers_for_tests_import_nothing_of_what_they_start() -> None:
+    modules = imported_by("import confguard.testing; confguard.testing.servers.openbao")
+    assert "confguard.testing.servers" in modules
+    assert not modules & {"moto", "pydantic", "trustme", "werkzeug", *SDKS}
+
+
 def test_loading_a_class_without_bindings_imports_neither_an_sdk_nor_a_provider() -> None:
     modules = imported_by("""
 import os

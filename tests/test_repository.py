@@ -1,9 +1,11 @@
 """What holds for the repository as a whole, whoever wrote the file."""
 
+import ast
 import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,49 @@ def lower_bound(requirement: Requirement) -> str:
     bounds = [one.version for one in requirement.specifier if one.operator == ">="]
     assert len(bounds) == 1, f"{requirement} needs a lower bound, so that it can be proved"
     return bounds[0]
+
+
+def modules_of(root: Path, *patterns: str) -> Iterator[str]:
+    """The modules below a folder, but for those with a part that begins with an underscore."""
+    for path in tracked(*patterns):
+        parts = path.relative_to(root).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        if not any(part.startswith("_") for part in parts):
+            yield ".".join(parts)
+
+
+PUBLIC = sorted([*modules_of(ROOT, "confguard/*.py"), *modules_of(ROOT / "providers", "providers/*.py")])
+"""The modules that users import from."""
+
+
+def test_the_public_modules_are_found() -> None:
+    assert {"confguard", "confguard.asgi", "confguard.provider", "confguard.testing.servers", "confguard_vault"} <= set(PUBLIC)
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_name_is_checked_by_type_checkers(module: str) -> None:
+    """Each name that a public module lists is imported from it by a file of tests/typing (where ruff has it used as well)."""
+    names = set(getattr(import_module(module), "__all__", ()))
+    assert names, f"{module} lists no public names in __all__"
+    checked = {
+        alias.name
+        for path in tracked("tests/typing/*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == module
+        for alias in node.names
+    }
+    missing = sorted(names - checked)
+    assert not missing, f"{module}: use these in tests/typing, rightly and wrongly:{listed(missing)}"
+
+
+def test_an_ignored_error_that_is_none_is_an_error_to_both_type_checkers() -> None:
+    """What a file of tests/typing ignores has to be wrong to each checker by itself: so a type that loosens fails the check."""
+    assert PROJECT["tool"]["mypy"]["strict"], "which warns of ignored errors that are none"
+    assert "warn_unused_ignores" not in PROJECT["tool"]["mypy"]
+    (environment,) = PROJECT["tool"]["pyright"]["executionEnvironments"]
+    expected = {"root": "tests/typing", "enableTypeIgnoreComments": False, "reportUnnecessaryTypeIgnoreComment": True}
+    assert expected == {name: environment[name] for name in expected}
+    assert {"tests", "tests/typing"} <= {*PROJECT["tool"]["mypy"]["files"], *PROJECT["tool"]["pyright"]["include"]}
 
 
 def test_every_provider_is_held_to_the_rules_of_imports() -> None:

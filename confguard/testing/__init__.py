@@ -6,6 +6,7 @@ Nothing here is imported before it is used, so that a plug-in of pytest may impo
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from confguard.testing import servers
     from confguard.testing._clean import CleanEnvironment
     from confguard.testing._contract import ContractStore, ProviderContract
     from confguard.testing._fake import FakeProvider, faking
@@ -29,6 +30,7 @@ __all__ = [
     "fails",
     "faking",
     "mounted",
+    "servers",
     "then",
 ]
 
@@ -48,6 +50,7 @@ _HOMES = {
     "fails": "_given",
     "faking": "_fake",
     "mounted": "_places",
+    "servers": "servers",  # a module
     "then": "_given",
 }
 
@@ -57,7 +60,8 @@ def __getattr__(name: str) -> Any:
 
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = import_module(f"{__name__}.{_HOMES[name]}")
+    value = globals()[name] = home if _HOMES[name] == name else getattr(home, name)
     return value
 
 

@@ -83,8 +83,7 @@ class AzureDouble:
 
     def reset(self) -> None:
         """Forget all secrets, and whatever was changed; what clients log in with is made anew."""
-        self._secrets: dict[tuple[str, str], list[Version]] = {}
-        self._denied: set[str] = set()
+        self.clear()
         self.tokens: set[str] = set()
         self.client_secret = secrets.token_urlsafe()
         self.identity_header = secrets.token_urlsafe()
@@ -93,6 +92,11 @@ class AzureDouble:
         self.resource = ""
         self.tenant = TENANT
         self.asked: list[tuple[str, str, str, Mapping[str, str]]] = []
+
+    def clear(self) -> None:
+        """Forget all secrets, and who may not read them."""
+        self._secrets: dict[tuple[str, str], list[Version]] = {}
+        self._denied: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Self:
         import trustme
@@ -104,7 +108,7 @@ class AzureDouble:
         authority.issue_cert(*_HOSTS).configure_cert(self.context)
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, name="azure-double")
+        self._thread = threading.Thread(target=self._server.serve_forever, args=[0.01], name="azure-double", daemon=True)
         self._thread.start()
         return self
 
@@ -147,9 +151,9 @@ class AzureDouble:
         """Delete a secret."""
         self._secrets.pop((vault, name.lower()), None)
 
-    def deny(self, name: str) -> None:
-        """Refuse a secret from now on, whoever asks."""
-        self._denied.add(name.lower())
+    def deny(self, name: str, vault: str = "") -> None:
+        """Refuse a secret, of every vault unless one is told, from now on, whoever asks."""
+        self._denied.add((vault, name.lower()))
 
     def token(self) -> str:
         """A token that the vaults take."""
@@ -185,9 +189,10 @@ class AzureDouble:
             challenge = f'Bearer authorization="https://login.microsoftonline.com/{self.tenant}", resource="{resource}"'
             return Reply(401, refusal(401, "Unauthorized").body, {"WWW-Authenticate": challenge})
         _, _, name, *version = path.rstrip("/").split("/")
-        if name.lower() in self._denied:
+        here, anywhere = (host.partition(".")[0], name.lower()), ("", name.lower())
+        if here in self._denied or anywhere in self._denied:
             return refusal(403, "Forbidden", "ForbiddenByRbac")
-        known = self._secrets.get((host.partition(".")[0], name.lower())) or self._secrets.get(("", name.lower()), [])
+        known = self._secrets.get(here) or self._secrets.get(anywhere, [])
         found = next((one for one in reversed(known) if not version or one.id == version[0]), None)
         if found is None:
             return refusal(404, "SecretNotFound")

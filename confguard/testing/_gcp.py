@@ -148,14 +148,18 @@ class SecretManager:
         versions = self.secret(name).versions
         versions[number - 1] = state, versions[number - 1][1]
 
-    def refuse(self, name: str, code: grpc.StatusCode, *details: Message, text: str = "", project: str = "shop") -> None:
-        """Answer every access of a secret with a status."""
-        self.secret(name, project).refusal = _status(code, text, details)
+    def delete(self, name: str, project: str = "shop", location: str | None = None) -> None:
+        """Take all versions away."""
+        self.secret(name, project, location).versions.clear()
 
-    def deny(self, name: str, project: str = "shop") -> None:
+    def refuse(self, name: str, code: grpc.StatusCode, *details: Message, text: str = "") -> None:
+        """Answer every access of a secret with a status."""
+        self.secret(name).refusal = _status(code, text, details)
+
+    def deny(self, name: str, project: str = "shop", location: str | None = None) -> None:
         """Deny every access of a secret."""
         why = ErrorInfo(reason="IAM_PERMISSION_DENIED", domain="iam.googleapis.com")
-        self.refuse(name, grpc.StatusCode.PERMISSION_DENIED, why, project=project)
+        self.secret(name, project, location).refusal = _status(grpc.StatusCode.PERMISSION_DENIED, "", [why])
 
     def _handlers(self) -> Any:
         access: Any = grpc.unary_unary_rpc_method_handler(

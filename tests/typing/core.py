@@ -1,8 +1,7 @@
-"""What type checkers see of the public API. Checked by mypy and pyright, and never run."""
+"""What type checkers see of `confguard`, `confguard.exceptions` and `confguard.cli`. Checked, and never run."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, assert_type
+from typing import Annotated, Literal, NoReturn, assert_type
 
 from pydantic import SecretStr
 
@@ -18,15 +17,17 @@ from confguard import (
     Required,
     SettingsConfigDict,
     When,
+    __version__,
     explain,
     lazy,
     rule,
     validate,
 )
-from confguard.provider import Deadline, Failure, FailureKind, Found, Provider, Reference, fan_out, hide
-from confguard.testing import CleanEnvironment, FakeProvider, Mount, dotenv, environment, fails, faking, mounted, then
+from confguard.cli import command, main
+from confguard.exceptions import ConfigError as SameError
+from confguard.exceptions import ResponseBlockedError
 from confguard_local import Environment, Files
-from confguard_vault import AppRole, Token, Vault
+from confguard_vault import AppRole, Vault
 
 
 class AppSettings(BaseSettings):
@@ -70,6 +71,35 @@ def what_validate_gives() -> None:
     assert_type(explain(settings)[0].origin, Origin)
 
 
+def what_explain_and_the_markers_hold(explained: Explained, binding: From, condition: When) -> None:
+    """What is written beside a field, and what is told of it, can be read, and not changed."""
+    assert_type(explained.field, str)
+    assert_type(explained.value, str)
+    assert_type(explained.origin.place, str | None)
+    assert_type(explained.origin.shadowed, tuple[Origin, ...])
+    assert_type(binding.references, tuple[str, ...])
+    assert_type(binding.when, When | None)
+    assert_type(binding.on_outage, Literal["error", "default"])
+    assert_type(condition.holds({"port": 80}), bool)
+    assert_type(Required(condition).when, When)
+    assert_type(FileVariable("PGPASSFILE").name, str)
+    assert_type(FromEach("vault://a").references, tuple[str, ...])
+    parts: list[str] = [*__version__.split(".")]
+    assert_type(Origin("env", parts[0]).source, str)
+    binding.secret = False  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    explained.value = ""  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    explain(AppSettings)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Required("production")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    FileVariable()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    FromEach("vault://a", secrets=True)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+
+
+def what_the_command_is(arguments: list[str]) -> NoReturn:
+    """`main` does not come back, and `command` is click's, for a program that has it as one of its own."""
+    command.main(arguments, standalone_mode=False)
+    assert_type(main(), NoReturn)
+
+
 def what_lazy_gives() -> None:
     """A handle is typed as settings of its class, and `validate` takes it in place of the class."""
     settings = lazy(AppSettings)
@@ -100,30 +130,17 @@ def what_an_error_holds() -> None:
         assert_type(error.problems, tuple[Problem, ...])
         assert_type(error.problems[0].origin, Origin | None)
         assert_type(error.problems[0].looked_in, tuple[str, ...])
-
-
-def what_tests_write() -> None:
-    """Fakes take what a store holds, are providers, and are typed where a test gets them from."""
-    values = {"vault://a#/b": "text"}
-    fake = FakeProvider({**values, "vault://c": {"d": [1, None]}, "vault://e": b"raw"}, schemes={"vault"}, latency=0.1)
-    fake["vault://a#/b"] = then(fails("throttled", retry_after=2), Found("text", version="3"))
-    fake["vault://a"] = fake  # type: ignore[assignment] # pyright: ignore[reportArgumentType]
-    fails("thorttled")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    SettingsConfigDict(providers=[fake, FakeProvider()])
-    with faking(values) as faked, faking(fake), mounted({"a": b"raw", "b": "text"}) as mount, dotenv(values) as file:
-        assert_type(faked, FakeProvider)
-        assert_type(faked.asked, Sequence[str])
-        assert_type(mount, Mount)
-        assert_type(file, Path)
-    with CleanEnvironment() as env:
-        assert_type(env, CleanEnvironment)
-        assert_type(env["HOME"], str)
-
-    @environment({"STAGE": "test"})
-    def decorated(number: int) -> str:
-        return str(number)
-
-    assert_type(decorated(1), str)
+        assert_type(error.problems[0].severity, Literal["error", "warning"])
+        assert_type(error.problems[0].tip, str | None)
+        assert_type(error.problems[0].retry_after, float | None)
+        error.problems[0].tip = None  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+        _ = error.problems[0].kind == "gone"  # type: ignore[comparison-overlap] # pyright: ignore[reportUnnecessaryComparison]
+    same: type[ConfigError] = SameError
+    assert_type(same([Problem("missing", "port", "it is not set", origin=Origin("env", "PORT"))]).problems, tuple[Problem, ...])
+    assert_type(ResponseBlockedError("an id").incident, str)
+    Problem("gone", "port", "")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    ConfigError("text")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    ResponseBlockedError()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
 
 
 def wrong_use() -> None:
@@ -131,28 +148,12 @@ def wrong_use() -> None:
     validate(int)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
     lazy(int)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
     lazy(lazy(AppSettings))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    validate()  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
+    validate(AppSettings, only="port", waiting=1)  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
+    validate(settings_class=AppSettings)  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
     validate(AppSettings, timeout="2")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
-    Failure("gone", "message")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     From("vault://a", on_outage="ignore")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     When(app_env=1.5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     rule("claim")(lambda self: None)  # type: ignore[arg-type, return-value] # pyright: ignore[reportArgumentType]
     From(1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     SettingsConfigDict(provider=[])  # type: ignore[typeddict-unknown-key] # pyright: ignore[reportCallIssue]
-
-
-class Memory:
-    """A provider as an author writes it: no base class, three names."""
-
-    schemes: ClassVar[frozenset[str]] = frozenset({"memory"})
-
-    def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
-        """Fetch from nowhere."""
-        hide("password")
-        return fan_out(self._get, refs, deadline=deadline)
-
-    def _get(self, ref: Reference) -> Found | Failure:
-        kind: FailureKind = "missing"
-        return Found(ref.path) if ref.param("version") is None else Failure(kind, f"{ref}: no")
-
-
-providers: list[Provider] = [Memory(), Vault(auth=Token(file="/vault/token"))]

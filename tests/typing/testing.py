@@ -1,0 +1,156 @@
+"""What type checkers see of `confguard.testing`. Checked by mypy and pyright, and never run."""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import assert_type
+
+import pytest
+
+from confguard import SettingsConfigDict
+from confguard.provider import FailureKind, Found, Provider
+from confguard.testing import (
+    CleanEnvironment,
+    ContractStore,
+    FakeProvider,
+    FaultProxy,
+    Mount,
+    ProviderContract,
+    dotenv,
+    environment,
+    fails,
+    faking,
+    mounted,
+    servers,
+    then,
+)
+from confguard.testing.servers import Server, aws, azure, gcp, openbao
+from confguard_vault import Vault
+
+
+class Store(ContractStore):
+    """A store as a provider's author writes it."""
+
+    largest = 8192
+
+    def reference(self, name: str) -> str:
+        """Its reference."""
+        return f"vault://secret/{name}#/value"
+
+    def provider(self, port: int | None = None) -> Provider:
+        """Its provider."""
+        return Vault(address=f"https://127.0.0.1:{port or 8200}")
+
+    def put(self, name: str, value: str | bytes) -> None:
+        """Put nothing."""
+
+    def delete(self, name: str) -> None:
+        """Delete nothing."""
+
+    def deny(self, name: str) -> None:
+        """Deny nothing."""
+
+    def failing(self) -> Mapping[FailureKind, Provider]:
+        """One kind."""
+        return {"unconfigured": Vault(address="not an address")}
+
+    def requests(self) -> int | None:
+        """Not counted."""
+        return None
+
+
+class TestStore(ProviderContract):
+    """The contract's tests, for that store."""
+
+    permissions = False
+    seconds = 5.0
+
+    @pytest.fixture
+    def store(self) -> Store:
+        """The store."""
+        return Store()
+
+
+class WrongStore(ContractStore):
+    """A store that cannot take what it is given."""
+
+    def put(self, name: str, value: str) -> None:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        """Put text alone."""
+
+    def failing(self) -> Mapping[str, Provider]:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        """Kinds that are none."""
+        return {}
+
+
+class TestWrongly(ProviderContract):
+    """A fact that is none."""
+
+    server = "no"  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
+
+
+def a_proxy() -> None:
+    """It gives itself, and its mode is one of six."""
+    with FaultProxy(8200, "delay", delay=0.05) as proxy:
+        assert_type(proxy, FaultProxy)
+        assert_type(proxy.port, int)
+        assert_type(proxy.connections, int)
+        proxy.mode = "blackhole"
+        proxy.mode = "broken"  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue]
+    FaultProxy("127.0.0.1:8200")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    FaultProxy(8200, "broken")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+MAKERS: list[Callable[[], AbstractContextManager[Server]]] = [openbao, aws, gcp, azure]
+
+
+@pytest.fixture
+def bao() -> Generator[Server]:
+    """A server as users write its fixture."""
+    with servers.openbao() as server:
+        yield server
+
+
+def a_server(server: Server) -> None:
+    """It takes text, bytes and objects under references, and tells variables."""
+    server.put("awssecrets://prod/db", "text")
+    server.put("awssecrets://prod/db", b"bytes")
+    server.put("vault://secret/shop", {"api_key": "text", "port": 5432})
+    server.delete("vault://secret/shop")
+    server.deny("vault://secret/shop")
+    server.clear()
+    assert_type(server.environ, Mapping[str, str])
+    assert_type(server.admin_environ, Mapping[str, str])
+    assert_type(server.address, str)
+    assert_type(server.port, int)
+    assert_type(aws(region="us-east-1"), AbstractContextManager[Server])
+    assert_type(gcp(project="shop"), AbstractContextManager[Server])
+    server.put("vault://secret/shop", 5432)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    server.environ["VAULT_ADDR"] = ""  # type: ignore[index] # pyright: ignore[reportIndexIssue]
+    Server("", 1, {})  # type: ignore[abstract] # pyright: ignore[reportAbstractUsage]
+    openbao(8200)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    aws(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    openbao().put("", "")  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+
+
+def what_tests_write() -> None:
+    """Fakes take what a store holds, are providers, and are typed where a test gets them from."""
+    values = {"vault://a#/b": "text"}
+    fake = FakeProvider({**values, "vault://c": {"d": [1, None]}, "vault://e": b"raw"}, schemes={"vault"}, latency=0.1)
+    fake["vault://a#/b"] = then(fails("throttled", retry_after=2), Found("text", version="3"))
+    fake["vault://a"] = fake  # type: ignore[assignment] # pyright: ignore[reportArgumentType]
+    fails("thorttled")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    SettingsConfigDict(providers=[fake, FakeProvider()])
+    with faking(values) as faked, faking(fake), mounted({"a": b"raw", "b": "text"}) as mount, dotenv(values) as file:
+        assert_type(faked, FakeProvider)
+        assert_type(faked.asked, Sequence[str])
+        assert_type(mount, Mount)
+        assert_type(file, Path)
+    with CleanEnvironment() as env:
+        assert_type(env, CleanEnvironment)
+        assert_type(env["HOME"], str)
+
+    @environment({"STAGE": "test"})
+    def decorated(number: int) -> str:
+        return str(number)
+
+    assert_type(decorated(1), str)
