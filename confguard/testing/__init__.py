@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from confguard.testing._contract import ContractStore, ProviderContract
+    from confguard.testing._override import override
     from confguard.testing._proxy import FaultProxy
 
-__all__ = ["ContractStore", "FaultProxy", "ProviderContract"]
+__all__ = ["ContractStore", "FaultProxy", "ProviderContract", "override"]
 
 # Where each name lives.
 _HOMES = {
     "ContractStore": "_contract",
     "FaultProxy": "_proxy",
     "ProviderContract": "_contract",
+    "override": "_override",
 }
 
 
