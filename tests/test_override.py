@@ -211,13 +211,55 @@ class TestLoads:
             records = _warned(lambda: validate(AppSettings))
         assert records == []
 
-    def test_only_some_fields(self, handle: AppSettings) -> None:
-        with override(AppSettings, port=3):
-            validate(handle, only=["port"])
-            assert handle.port == 3
-            with override(AppSettings, port=4):
-                assert handle.port == 4
-        assert repr(handle) == "<lazy AppSettings, not loaded>"
+    def test_only_some_fields(self) -> None:
+        """The others stay away, and what needs them is not asked."""
+        handle = lazy(Ruled)
+        with override(Ruled, low=3, high=5):
+            validate(handle, only=["low"])
+            assert handle.low == 3
+            with override(Ruled, low=4):
+                assert handle.low == 4
+                with pytest.raises(AttributeError):
+                    handle.high  # noqa: B018
+        assert repr(handle) == "<lazy Ruled, not loaded>"
+
+    def test_a_model_that_is_given_as_a_whole_is_not_filled_from_a_store(self) -> None:
+        class Bound(BaseModel):
+            key: Annotated[SecretStr, From("store://key")] = SecretStr("")
+
+        class Settings(BaseSettings):
+            model_config = SettingsConfigDict(providers=[STORE])
+            bound: Bound
+
+        with override(Settings, bound={}):
+            assert validate(Settings).bound == Bound()
+        assert STORE.asked == []
+
+    def test_it_wins_over_the_command_line(self) -> None:
+        """Which is read before all other sources."""
+
+        class Settings(BaseSettings):
+            model_config = SettingsConfigDict(cli_parse_args=["--port", "5"])
+            port: int
+
+        with override(Settings, port=3):
+            [told] = explain(validate(Settings))
+        assert (told.value, str(told.origin)) == ("3", "override port")
+
+    def test_no_default_is_made_for_what_is_not_overridden(self) -> None:
+        """A factory may cost something, or fail outside of a load."""
+        made: list[int] = []
+
+        def make() -> int:
+            made.append(1)
+            return 1
+
+        class Settings(BaseSettings):
+            port: int = 80
+            number: int = Field(default_factory=make)
+
+        override(Settings, port=3)
+        assert made == []
 
 
 def _warned(work: Callable[[], object]) -> list[str]:
@@ -248,6 +290,18 @@ def test_a_field_is_overridden_under_whichever_alias_others_give_it(argument: st
         assert (settings.one, settings.two, validate(Aliased).one) == (11, 12, 11)
 
 
+def test_a_source_of_the_users_may_give_a_field_under_another_alias() -> None:
+    """Where no unknown key is allowed, the one that counts no more is none."""
+
+    class Settings(Aliased):
+        @classmethod
+        def settings_customise_sources(cls, *_: object, **__: object) -> Any:
+            return (lambda: {"UNO": 5},)
+
+    with override(Settings, one=11):
+        assert (Settings().one, validate(Settings).one) == (11, 11)
+
+
 class Ruled(BaseSettings):
     debug: bool = False
     low: int = 1
@@ -262,7 +316,7 @@ class Ruled(BaseSettings):
     @field_validator("high")
     @classmethod
     def above_low(cls, high: int, info: ValidationInfo) -> int:
-        if "low" in info.data and high <= info.data["low"]:
+        if high <= info.data.get("low", 99):
             raise ValueError("high is above low")
         return high
 
@@ -372,6 +426,11 @@ class TestRefused:
             handle.low  # noqa: B018
         with override(Ruled, low=0, high=1):
             assert (handle.low, handle.high) == (0, 1)
+        monkeypatch.setenv("LOW", "-1")
+        assert validate(handle).low == -1
+        monkeypatch.delenv("LOW")
+        with override(Ruled, high=0):
+            assert (handle.low, handle.high) == (-1, 0)  # a copy: it was not loaded anew
 
     @pytest.mark.parametrize(
         ("values", "message"), [({"debug": True}, "debug is off"), ({"low": 13, "high": 14}, "13 brings bad luck")]
@@ -661,6 +720,8 @@ class TestThreads:
             copied = contextvars.copy_context()
             assert copied.run(ports, handle) == (3, 3, 3)
         assert copied.run(ports, handle) == (80, 80, 80)
+        with override(AppSettings, port=4, scope="context"):
+            assert copied.run(ports, handle) == (80, 80, 80)
 
     def test_it_may_end_in_another_context(self, handle: AppSettings) -> None:
         """As that of a fixture of an asynchronous test may."""

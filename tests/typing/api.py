@@ -24,6 +24,7 @@ from confguard import (
     validate,
 )
 from confguard.provider import Deadline, Failure, FailureKind, Found, Provider, Reference, fan_out, hide
+from confguard.testing import override
 from confguard_local import Environment, Files
 from confguard_vault import AppRole, Token, Vault
 
@@ -131,3 +132,27 @@ class Memory:
 
 
 providers: list[Provider] = [Memory(), Vault(auth=Token(file="/vault/token"))]
+
+
+@override(AppSettings, debug=True)
+def what_override_leaves(port: int) -> str:
+    """A decorated function keeps its type."""
+    with override(lazy(AppSettings), {"dsn": "fake"}, scope="context", port=port) as given:
+        assert_type(given, None)
+    return "done"
+
+
+@override(AppSettings, debug=True)
+async def what_override_leaves_of_a_coroutine() -> int:
+    """So does a coroutine function."""
+    assert_type(what_override_leaves(80), str)
+    return 1
+
+
+@override(AppSettings, debug=True)
+class WhatOverrideLeaves:
+    """And a class."""
+
+    async def test(self) -> None:
+        assert_type(await what_override_leaves_of_a_coroutine(), int)
+        assert_type(WhatOverrideLeaves(), WhatOverrideLeaves)
