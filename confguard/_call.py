@@ -133,11 +133,11 @@ def _tell_strays(loaded: Sequence[Loaded]) -> None:
 def _load_one(settings_class: type[BaseSettings], call: Call, together: Together, stops: list[BaseException]) -> Loaded:
     arguments, wrong_files = look_at_env_files(settings_class, call.arguments)
     load = Load(settings_class, only=call.only, together=together)
-    settings, stop = _caught(load, partial(_construct, load, arguments))
+    settings, stop = caught(load, partial(_construct, load, arguments))
     load.problems += wrong_files
     unknown: Sequence[Stray] | None = ()
     if stop is None:
-        unknown, stop = _caught(load, partial(_judge, load, settings, call.onlooker))
+        unknown, stop = caught(load, partial(_judge, load, settings, call.onlooker))
     if stop is not None:
         stops.append(stop)
     problems = tuple(load.all_problems())
@@ -164,7 +164,7 @@ def _judge(load: Load, settings: Any, onlooker: Onlooker) -> Sequence[Stray]:
     return strays(load, tuple(load.all_problems()))
 
 
-def _caught(load: Load, step: Callable[[], T]) -> tuple[T | None, BaseException | None]:
+def caught(load: Load, step: Callable[[], T]) -> tuple[T | None, BaseException | None]:
     """What a step of a load gives, or problems noted in the load. Exceptions end here, since they and their frames hold values.
 
     What is no `Exception` comes back made anew, to be raised where no frame holds a value.

@@ -40,7 +40,8 @@ def complete(load: Load, state: dict[str, Any], given: Mapping[str, State], *, s
         load.note_origins(given)
     references = _learn(load, state, strict=strict)
     for fault in load.readings.faults:
-        load.add_fault(fault)
+        if not fault.field or not load.is_overridden(fault.field):
+            load.add_fault(fault)
     wants = list(outside_wants(load, references, state, given, warn=strict))
     pointed = {want.trail[-1].path for want in wants}
     wants += [want for want in bound_wants(load, state) if want.trail[-1].path not in pointed]

@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings
 
 from confguard._load import Load, active_load
 from confguard._named import with_files
+from confguard._overridden import OverrideSource
+from confguard._overrides import Layer, layers_of
 from confguard._places import Places
 from confguard._sources import Fault, Raised, Source, attempt
 
@@ -24,8 +26,8 @@ def append_source(owner: type[BaseSettings], source: Callable[..., Source]) -> N
 
     Args:
         owner: The settings class.
-        source: Makes the source for a class; where no load of `validate` is under way, it is also given the list of the reasons
-            why files are not read.
+        source: Makes the source for a class. It is also given the reasons why files are not read, where no load of `validate`
+            is under way, and the overrides that are on.
     """
     own = owner.__dict__.get("settings_customise_sources")
     if not isinstance(own, _Hook):
@@ -55,11 +57,17 @@ class _Hook:
         load = active_load(cls)
         if load is None:
             faults: list[Fault] = []
-            sources = with_files(hook(settings_cls, *args, **kwargs), cls, faults, strict=False)
-            return (*sources, self._source(settings_cls, faults))
-        usual = _customised(hook, load, settings_cls, *args, **kwargs)
+            layers = layers_of(cls)
+            usual = _overridden(hook(settings_cls, *args, **kwargs), cls, layers)
+            return (*with_files(usual, cls, faults, strict=False), self._source(settings_cls, faults, layers))
+        usual = _overridden(_customised(hook, load, settings_cls, *args, **kwargs), cls, load.layers)
         sources = with_files(usual, cls, load.readings.faults, load.wanted, strict=True)
-        return (*load.watch(sources), self._source(settings_cls))
+        return (*load.watch(sources), self._source(settings_cls, (), load.layers))
+
+
+def _overridden(sources: tuple[Source, ...], cls: type[BaseSettings], layers: tuple[Layer, ...]) -> tuple[Source, ...]:
+    """The sources, behind the overrides that are on: the others see what is there already, and do not read it."""
+    return (OverrideSource(cls, layers), *sources) if layers else sources
 
 
 def _customised(hook: _Bound, load: Load, settings_cls: type, *args: Source, **kwargs: Source) -> tuple[Source, ...]:

@@ -7,6 +7,7 @@ little; before it is loaded they find nothing, and `__getattr__` is asked.
 
 import copy
 import inspect
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
@@ -15,6 +16,8 @@ from typing import Any
 
 from pydantic_settings import BaseSettings
 
+from confguard import _overrides
+from confguard._overrides import Stamp, layers_here, layers_of, stamp_of
 from confguard._turns import turn_to_load, wait_for
 from confguard.exceptions import ConfigError
 
@@ -66,7 +69,9 @@ class Handle:
     __confguard__: About
 
     def __init__(self) -> None:
-        hold(self, None)
+        with _overrides.lock:
+            set_apart(self, apart=_overrides.is_apart(type(self).__confguard__.settings_class), settings=None)
+            _handles[id(self)] = self
 
     def __getattr__(self, name: str) -> Any:
         if held(self) is None and name.startswith("_") and name.endswith("_"):
@@ -140,14 +145,79 @@ def class_of_handle(given: object) -> type[BaseSettings] | None:
     return kind.__confguard__.settings_class if issubclass(kind, Handle) else None
 
 
+class _Apart:
+    """Stands in a handle while there is a context with overrides of its own.
+
+    No public name is found in it, so that `__getattr__` is asked, which looks at the context. Called, it gives what the handle
+    holds where no such override is on.
+    """
+
+    __slots__ = ("_settings",)
+
+    def __init__(self, settings: object) -> None:
+        self._settings = settings
+
+    def __call__(self) -> Any:
+        return self._settings
+
+
+# Those of the process, by id: a handle's own hash is that of its settings.
+_handles: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+def handles_of(settings_class: type) -> list[Any]:
+    """The handles of a class that are alive. Nothing is loaded."""
+    return [handle for handle in list(_handles.values()) if type(handle).__confguard__.settings_class is settings_class]
+
+
 def held(handle: object) -> Any:
-    """The settings that a handle holds; None before it is loaded."""
-    return object.__getattribute__(handle, _HELD)
+    """The settings that a handle holds, here; None before it is loaded."""
+    settings = object.__getattribute__(handle, _HELD)
+    if type(settings) is not _Apart:
+        return settings
+    settings_class = type(handle).__confguard__.settings_class  # type: ignore[attr-defined] # of every handle
+    here = layers_here(settings_class)
+    if not here:
+        return settings()
+    _, own = here[-1].held.get((id(handle), stamp_of(layers_of(settings_class))), (None, None))
+    return own
 
 
-def hold(handle: object, settings: object) -> None:
-    """Have a handle hold other settings from now on, for every thread; with None it is as it was before it was loaded."""
-    object.__setattr__(handle, _HELD, settings)
+def held_by_process(handle: object) -> Any:
+    """The settings that a handle holds where no override of a context is on."""
+    settings = object.__getattribute__(handle, _HELD)
+    return settings() if type(settings) is _Apart else settings
+
+
+def hold(handle: object, settings: object, stamp: Stamp) -> None:
+    """Have a handle hold other settings from now on, for every thread; with overrides of this context, for this context.
+
+    Settings that were loaded under other overrides than are on by now are not held: whoever reads the handle loads anew.
+
+    Args:
+        handle: The handle.
+        settings: The settings.
+        stamp: Under which overrides they were loaded.
+    """
+    settings_class = type(handle).__confguard__.settings_class  # type: ignore[attr-defined] # of every handle
+    with _overrides.lock:
+        if stamp != stamp_of(layers_of(settings_class)):
+            return
+        here = layers_here(settings_class)
+        if here:
+            here[-1].held[id(handle), stamp] = handle, settings
+        else:
+            hold_by_process(handle, settings)
+
+
+def hold_by_process(handle: object, settings: object) -> None:
+    """Have a handle hold other settings where no override of a context is on; with None it is as before it was loaded."""
+    set_apart(handle, apart=type(object.__getattribute__(handle, _HELD)) is _Apart, settings=settings)
+
+
+def set_apart(handle: object, *, apart: bool, settings: object) -> None:
+    """Let what a handle holds depend on the context, or no longer; the caller has the lock."""
+    object.__setattr__(handle, _HELD, _Apart(settings) if apart else settings)
 
 
 def settings_of(given: Any) -> Any:

@@ -12,8 +12,9 @@ from confguard._classes import schema_of
 from confguard._deciding import Deciders
 from confguard._fetch import Together, Want
 from confguard._origins import Origins
+from confguard._overrides import NAME, Layer, layers_of, stamp_of
 from confguard._places import Places, source_name
-from confguard._problem import Problem
+from confguard._problem import Origin, Problem
 from confguard._redaction import redactor
 from confguard._schema import Schema, Trail
 from confguard._sources import Fault, Readings, Source, State, Watched
@@ -46,6 +47,9 @@ class Load:
         ran: Whether our source was asked at all.
         lacks_mount: Whether a declared directory was not there.
         knows_all: Whether the secrets are those of settings that are made already.
+        layers: The overrides that were on when it began; none once values are forgotten.
+        stamp: Which overrides they were.
+        overridden: The paths of the fields that they override.
     """
 
     def __init__(
@@ -54,8 +58,12 @@ class Load:
         timeout: float = DEFAULT_TIMEOUT,
         only: Collection[str] = (),
         together: Together | None = None,
+        layers: tuple[Layer, ...] | None = None,
     ) -> None:
         self.settings_class = settings_class
+        self.layers = layers_of(settings_class) if layers is None else layers
+        self.stamp = stamp_of(self.layers)
+        self.overridden = frozenset(path for layer in self.layers for path in layer.values)
         self.schema: Schema = schema_of(settings_class)
         self.only = frozenset(only)
         self.readings = Readings()
@@ -96,6 +104,10 @@ class Load:
         """Whether a field is wanted with all that is in it."""
         return not self.only or any(f"{path}.".startswith(f"{name}.") for name in self.only)
 
+    def is_overridden(self, path: str) -> bool:
+        """Whether a field is overridden, or a model around it."""
+        return bool(self.overridden) and any(f"{path}.".startswith(f"{name}.") for name in self.overridden)
+
     def given(self, trail: Trail) -> object:
         """What the sources gave for a field, or `ABSENT`."""
         return find(self.state, trail)
@@ -120,6 +132,7 @@ class Load:
 
     def forget(self) -> None:
         """Let go of every value. A copied context can keep a load alive."""
+        self.layers = ()
         self.lacks_mount = any(places.lacks_mount() for places in self.places)
         self.readings.clear()
         self.state, self.fetched = {}, {}
@@ -177,8 +190,15 @@ class Load:
         """Note which source gave what; of those that were not read through a proxy the class's name is all that is known."""
         read = {source_name(places.source) for places in self.places}
         unread = ((Places(None, name), state) for name, state in given.items() if name not in read)
-        for places, state in (*unread, *self.readings.states):
+        noted = [*unread, *self.readings.states]
+        if self.overridden:
+            noted.sort(key=lambda pair: pair[0].label != NAME)  # a command line is read before it, and counts less
+        for places, state in noted:
             self.origins.note(places, state)
+        for path in self.overridden:  # what stands above gave nothing of a model that is overridden as a whole
+            for leaf in self.schema.leaves_of(path):
+                if find(self.state, leaf) is ABSENT:
+                    self.origins.note_fetched(leaf[-1].path, Origin("default"))
 
     def refuse_empty(self, trail: Trail) -> None:
         """Note that a secret is empty where it must not be."""

@@ -8,6 +8,7 @@ validators of the model that run before. Validators that need the whole model do
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
@@ -48,24 +49,52 @@ def make(model: type[M], values: Mapping[str, Any]) -> M:
 
 
 def _validator(model: type, names: Collection[str]) -> SchemaValidator:
+    parts = within(model)
+    fields = {name: field for name, field in parts.schema["fields"].items() if name in names}
+    made: Any = {**parts.schema, "fields": fields, "extra_behavior": "ignore"}
+    made.pop("extras_schema", None)
+    for wrapper in reversed([schema for schema in parts.wrappers if schema["type"] == "function-before"]):
+        made = {**wrapper, "schema": made}
+    return parts.validator(made, extra_fields_behavior="ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The schema that pydantic made of a model, taken apart.
+
+    Attributes:
+        schema: That of its fields.
+        wrappers: What stands around it, outermost first.
+        definitions: What it refers to.
+        config: The model's configuration, as far as validation needs it.
+    """
+
+    schema: dict[str, Any]
+    wrappers: list[dict[str, Any]]
+    definitions: list[Any]
+    config: dict[str, Any]
+
+    def validator(self, schema: Any, **config: Any) -> SchemaValidator:
+        """A validator for another schema, with the same definitions and configuration."""
+        made = {"type": "definitions", "schema": schema, "definitions": self.definitions} if self.definitions else schema
+        return SchemaValidator(cast("CoreSchema", made), cast("CoreConfig", {**self.config, **config}))
+
+
+def within(model: type) -> Within:
+    """The schema of a model or a dataclass, taken apart."""
     schema: Any = model.__pydantic_core_schema__  # type: ignore[attr-defined] # of every model
+    wrappers: list[dict[str, Any]] = []
     definitions: list[Any] = []
     config: dict[str, Any] = {}
-    before: list[Any] = []
-    while schema["type"] != "model-fields":
+    while schema["type"] not in ("model-fields", "dataclass-args"):
         if schema["type"] == "definitions":
             definitions = schema["definitions"]
-        elif schema["type"] == "model":
-            config, before = dict(schema.get("config", {})), []
-        elif schema["type"] == "function-before":
-            before.append(schema)
         elif schema["type"] == "definition-ref":
             schema = {"schema": next(item for item in definitions if item.get("ref") == schema["schema_ref"])}
+        else:
+            if schema["type"] in ("model", "dataclass"):
+                config = dict(schema.get("config", {}))
+                wrappers = [wrapper for wrapper in wrappers if wrapper["type"] == "function-after"]
+            wrappers.append(schema)
         schema = schema["schema"]
-    fields = {name: field for name, field in schema["fields"].items() if name in names}
-    made: Any = {**schema, "fields": fields, "extra_behavior": "ignore"}
-    made.pop("extras_schema", None)
-    for wrapper in reversed(before):
-        made = {**wrapper, "schema": made}
-    made = {"type": "definitions", "schema": made, "definitions": definitions} if definitions else made
-    return SchemaValidator(cast("CoreSchema", made), cast("CoreConfig", {**config, "extra_fields_behavior": "ignore"}))
+    return Within(schema, wrappers, definitions, config)

@@ -182,6 +182,12 @@ class Schema:
         """The trail of every field that an input may spell in several ways, by its own name or by one that leads to it."""
         return tuple(trail for trail in self.trails.values() if any(len(node.keys) > 1 for node in trail))
 
+    @cached_property
+    def in_lists(self) -> frozenset[str]:
+        """The paths of the fields of which the first alias that counts leads into a list, where no value can be put."""
+        first = {path: [node.keys[0] for node in trail] for path, trail in self.trails.items()}
+        return frozenset(path for path, keys in first.items() if any(isinstance(part, int) for key in keys for part in key))
+
     def leaves_of(self, path: str) -> "tuple[Trail, ...]":
         """The trail of a field that is no model, or of every one in the model that it is."""
         trail = self.trails.get(path)

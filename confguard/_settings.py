@@ -17,6 +17,8 @@ from confguard._explain import known
 from confguard._hook import append_source
 from confguard._lazy import About, class_of_handle, hold, make_handle
 from confguard._load import DEFAULT_TIMEOUT, Load, active_load, loading, owned_by_outer_load, reported
+from confguard._overridden import impose_on_others
+from confguard._overrides import Layer, Stamp
 from confguard._plain import assigned_to, cleaned, forget_sources, forgettable, given_to
 from confguard._problem import Problem
 from confguard._redaction import redactor
@@ -155,9 +157,15 @@ class BaseSettings(pydantic_settings.BaseSettings):
 class BindingsSource(PydanticBaseSettingsSource):
     """The source of bound fields: stands last, sees what the others found, and fetches the rest."""
 
-    def __init__(self, settings_cls: type[pydantic_settings.BaseSettings], faults: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self,
+        settings_cls: type[pydantic_settings.BaseSettings],
+        faults: Sequence[Fault] = (),
+        layers: tuple[Layer, ...] = (),
+    ) -> None:
         super().__init__(settings_cls)
         self._faults = faults
+        self._layers = layers
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Nothing: a field alone is never fetched."""
@@ -169,13 +177,15 @@ class BindingsSource(PydanticBaseSettingsSource):
         Raises:
             ConfigError: Outside of `validate`, which collects problems: what could not be fetched.
         """
+        state: Any = self.current_state
+        if self._layers:
+            impose_on_others(self._layers, state, self.settings_sources_data)
         if owned_by_outer_load(self.settings_cls) and not self._faults:
             return {}
-        state: Any = self.current_state
         load = active_load(self.settings_cls)
         if load is not None:
             return complete(load, state, self.settings_sources_data, strict=True)
-        load = Load(self.settings_cls)
+        load = Load(self.settings_cls, layers=self._layers)
         load.readings.faults += self._faults
         with loading(load):
             found = complete(load, state, self.settings_sources_data, strict=False)
@@ -273,11 +283,12 @@ def validate(
             raise
         problems = tuple(problem for one in loaded for problem in one.problems)
         settings = [one.settings for one in loaded if one.settings is not None]
+        stamps = [one.load.stamp for one in loaded]
         loaded = ()
         if len(settings) < len(classes):
             settings = []
             turn.problems = problems
-        _hand_over(settings_classes, settings)
+        _hand_over(settings_classes, settings, stamps)
     if not settings:
         settings_classes = ()  # a handle among them may hold what an earlier call gave it
         raise ConfigError(problems)
@@ -289,11 +300,11 @@ def validate(
     return settings[0] if len(settings) == 1 else tuple(settings)
 
 
-def _hand_over(given: Sequence[object], settings: Sequence[object]) -> None:
+def _hand_over(given: Sequence[object], settings: Sequence[object], stamps: Sequence[Stamp]) -> None:
     """Have the handles among what was given hold the settings; no settings, where they are refused."""
-    for one, made in zip(given, settings, strict=False):
+    for one, made, stamp in zip(given, settings, stamps, strict=False):
         if class_of_handle(one) is not None:
-            hold(one, made)
+            hold(one, made, stamp)
 
 
 def lazy(settings_class: type[S], /) -> S:

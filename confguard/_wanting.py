@@ -20,9 +20,9 @@ def outside_wants(
     allowed: Sequence[str] = load.settings_class.model_config.get("allowed_references", ())  # type: ignore[assignment] # our key
     for trail, value in references:
         giver = next((name for name, tree in given.items() if find(tree, trail) is not ABSENT), "")
-        if giver == "InitSettingsSource" or not load.wanted(trail[-1].path):
-            continue  # code says what it means
         path = trail[-1].path
+        if giver == "InitSettingsSource" or load.is_overridden(path) or not load.wanted(path):
+            continue  # code says what it means
         found = read_reference(value, allowed)
         if not allowed:
             if warn:
@@ -71,7 +71,7 @@ def _filled(load: Load, trail: Trail) -> Sequence[Reference]:
 def _is_wanted(load: Load, trail: Trail, state: State) -> bool:
     """Whether a bound field needs to be fetched: no source has it, and the models around it will be there."""
     node = trail[-1]
-    if load.failed(node.path):
+    if load.failed(node.path) or load.is_overridden(node.path):
         return False
     if all(find(state, leaf) is not ABSENT for leaf in load.schema.leaves_of(node.path)):
         return False

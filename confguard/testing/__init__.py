@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from confguard.testing._contract import ContractStore, ProviderContract
     from confguard.testing._fake import FakeProvider, faking
     from confguard.testing._given import fails, then
+    from confguard.testing._override import override
     from confguard.testing._places import Mount, dotenv, environment, mounted
     from confguard.testing._proxy import FaultProxy
     from confguard.testing._unittest import EnvironmentMixin, FakeMixin, SettingsMixin
@@ -30,6 +31,7 @@ __all__ = [
     "fails",
     "faking",
     "mounted",
+    "override",
     "servers",
     "then",
 ]
@@ -50,6 +52,7 @@ _HOMES = {
     "fails": "_given",
     "faking": "_fake",
     "mounted": "_places",
+    "override": "_override",
     "servers": "servers",  # a module
     "then": "_given",
 }

@@ -13,6 +13,7 @@ from ._lazy import lazy_attribute
 from ._leakguard import leakguard
 from ._measure import Measured
 from ._memory import memory
+from ._override import override_50_fields
 from ._redaction import redaction_lines
 from ._together import together
 from ._vault import vault
@@ -22,6 +23,7 @@ def _all() -> Iterator[Measured]:
     yield imports()
     yield from env_50_fields()
     yield from lazy_attribute()
+    yield from override_50_fields()
     yield from memory()
     yield from redaction_lines()
     yield from vault()

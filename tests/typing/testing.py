@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import assert_type
 
 import pytest
+from pydantic import SecretStr
 
-from confguard import SettingsConfigDict
+from confguard import BaseSettings, SettingsConfigDict, lazy
 from confguard.provider import FailureKind, Found, Provider
 from confguard.testing import (
     CleanEnvironment,
@@ -21,6 +22,7 @@ from confguard.testing import (
     fails,
     faking,
     mounted,
+    override,
     servers,
     then,
 )
@@ -154,3 +156,35 @@ def what_tests_write() -> None:
         return str(number)
 
     assert_type(decorated(1), str)
+
+
+class AppSettings(BaseSettings):
+    """A class whose fields are overridden."""
+
+    debug: bool = False
+    port: int
+    dsn: SecretStr
+
+
+@override(AppSettings, debug=True)
+def what_override_leaves(port: int) -> str:
+    """A decorated function keeps its type."""
+    with override(lazy(AppSettings), {"dsn": "fake"}, scope="context", port=port) as given:
+        assert_type(given, None)
+    return "done"
+
+
+@override(AppSettings, debug=True)
+async def what_override_leaves_of_a_coroutine() -> int:
+    """So does a coroutine function."""
+    assert_type(what_override_leaves(80), str)
+    return 1
+
+
+@override(AppSettings, debug=True)
+class WhatOverrideLeaves:
+    """And a class."""
+
+    async def test(self) -> None:
+        assert_type(await what_override_leaves_of_a_coroutine(), int)
+        assert_type(WhatOverrideLeaves(), WhatOverrideLeaves)
