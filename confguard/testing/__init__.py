@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from confguard.testing._contract import ContractStore, ProviderContract
     from confguard.testing._proxy import FaultProxy
+    from confguard.testing._unmade import CannotMakeError
+    from confguard.testing._valid import valid_settings
 
-__all__ = ["ContractStore", "FaultProxy", "ProviderContract"]
+__all__ = [
+    "CannotMakeError",
+    "ContractStore",
+    "FaultProxy",
+    "ProviderContract",
+    "valid_settings",
+]
 
 # Where each name lives.
 _HOMES = {
+    "CannotMakeError": "_unmade",
     "ContractStore": "_contract",
     "FaultProxy": "_proxy",
     "ProviderContract": "_contract",
+    "valid_settings": "_valid",
 }
 
 

@@ -15,6 +15,7 @@ from ._measure import Measured
 from ._memory import memory
 from ._redaction import redaction_lines
 from ._together import together
+from ._valid import valid_settings_50_fields
 from ._vault import vault
 
 
@@ -23,6 +24,7 @@ def _all() -> Iterator[Measured]:
     yield from env_50_fields()
     yield from lazy_attribute()
     yield from memory()
+    yield valid_settings_50_fields()
     yield from redaction_lines()
     yield from vault()
     yield from aws()
