@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from confguard.testing._contract import ContractStore, ProviderContract
     from confguard.testing._proxy import FaultProxy
+    from confguard.testing._refusals import assert_refuses, problems_of
     from confguard.testing._unmade import CannotMakeError
     from confguard.testing._valid import valid_settings
 
@@ -16,6 +17,8 @@ __all__ = [
     "ContractStore",
     "FaultProxy",
     "ProviderContract",
+    "assert_refuses",
+    "problems_of",
     "valid_settings",
 ]
 
@@ -25,6 +28,8 @@ _HOMES = {
     "ContractStore": "_contract",
     "FaultProxy": "_proxy",
     "ProviderContract": "_contract",
+    "assert_refuses": "_refusals",
+    "problems_of": "_refusals",
     "valid_settings": "_valid",
 }
 

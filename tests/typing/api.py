@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, assert_type
 
+from hypothesis.strategies import SearchStrategy, integers
 from pydantic import SecretStr
 
 from confguard import (
@@ -24,6 +25,7 @@ from confguard import (
     validate,
 )
 from confguard.provider import Deadline, Failure, FailureKind, Found, Provider, Reference, fan_out, hide
+from confguard.testing import assert_refuses, problems_of, strategies, valid_settings
 from confguard_local import Environment, Files
 from confguard_vault import AppRole, Token, Vault
 
@@ -131,3 +133,13 @@ class Memory:
 
 
 providers: list[Provider] = [Memory(), Vault(auth=Token(file="/vault/token"))]
+
+
+def what_tests_get() -> None:
+    """Settings that are made for tests have their own class, and reasons of refusals are named one or several at a time."""
+    assert_type(valid_settings(AppSettings), AppSettings)
+    assert_type(valid_settings(AppSettings, debug=True, **{"db.port": 1}), AppSettings)
+    assert_type(strategies.settings(AppSettings, port=integers(1, 9)), SearchStrategy[AppSettings])
+    assert_type(problems_of(AppSettings, lazy(OtherSettings), timeout=1.0), tuple[Problem, ...])
+    assert_type(problems_of(what_tests_get), tuple[Problem, ...])
+    assert_type(assert_refuses(AppSettings, missing="port", denied=["secret_key"], exactly=False), tuple[Problem, ...])
