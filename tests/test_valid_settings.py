@@ -388,6 +388,17 @@ def test_conditions_demand_their_fields() -> None:
         valid_settings(AppSettings, stage="production", dsn=None)
 
 
+def test_conditions_hold_where_nothing_is_given_too() -> None:
+    """What is made decides as what is given does."""
+
+    class Settings(BaseSettings):
+        stage: Literal["production", "development"]
+        dsn: Annotated[SecretStr | None, Required(When(stage="production"))] = None
+
+    assert valid_settings(Settings).dsn == SecretStr("fake-dsn-0000")
+    assert valid_settings(Settings, stage="development").dsn is None
+
+
 def test_a_broken_rule_fails_and_names_the_fields_to_give() -> None:
     """A rule that what was made or given does not keep is told with the fields that it reads."""
     with pytest.raises(CannotMakeError) as caught:
@@ -540,9 +551,9 @@ class OwnPart(BaseSettings):
 def test_nested_settings_read_no_source_either(part: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A settings class within another, and one that is made as a default, are made of what is given alone."""
     monkeypatch.setenv("PORT", "poison")
-    fields: Any = {"part": (part, ...), "other": (part, Field(default_factory=part))}
+    fields: Any = {name: (part, Field(default_factory=part)) for name in ("other", "left")} | {"part": (part, ...)}
     settings: Any = valid_settings(create_model("Outer", __base__=BaseSettings, **fields), **{"other.port": 2})
-    assert (settings.part.port, settings.other.port) == (1, 2)
+    assert (settings.part.port, settings.other.port, settings.left.port) == (1, 2, 1)
     assert settings.part.token.get_secret_value() == "fake-part.token-0000"
     with pytest.raises(CannotMakeError) as caught:
         valid_settings(type(settings), **{"part.port": "x"})
