@@ -29,11 +29,18 @@ def judge(load: Load, settings: Any) -> list[Problem]:
         return computed
     required = list(_required(load, merged(load.state, load.fetched)))
     record = valid_part(load, settings, required) if load.schema.rules else None
-    return [
-        *computed,
-        *required,
-        *(problem for name, claim in load.schema.rules for problem in _asked(load, record, name, claim)),
-    ]
+    return [*computed, *required, *ask_rules(load, record)]
+
+
+def ask_rules(load: Load, record: Any) -> Iterator[Problem]:
+    """The problems of the rules alone.
+
+    Args:
+        load: The load.
+        record: The settings as rules see them.
+    """
+    for name, claim in load.schema.rules:
+        yield from _asked(load, record, name, claim)
 
 
 def _learn_computed(load: Load, settings: Any) -> Iterator[Problem]:
@@ -119,10 +126,15 @@ def _lacks(exc: Exception) -> str | None:
     return exc.name if exc.name in fields else None
 
 
-def _tip(load: Load, name: str) -> str | None:
-    """The fields that the rule's own code names, and where their values come from."""
+def fields_read(load: Load, name: str) -> list[str]:
+    """The fields that the rule's own code names."""
     code = getattr(getattr(load.settings_class, name), "__code__", None)
     mentioned: Collection[str] = getattr(code, "co_names", ())
-    origins = ((node.name, load.origins.get(node.path)) for node in load.schema.nodes if node.name in mentioned)
+    return [node.name for node in load.schema.nodes if node.name in mentioned]
+
+
+def _tip(load: Load, name: str) -> str | None:
+    """The fields that the rule's own code names, and where their values come from."""
+    origins = ((field, load.origins.get(field)) for field in fields_read(load, name))
     told = [f"{field} ({origin})" if origin is not None else field for field, origin in origins]
     return f"it reads {', '.join(told)}" if told else None

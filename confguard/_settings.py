@@ -11,6 +11,7 @@ import pydantic_settings
 from pydantic.fields import FieldInfo
 from pydantic_settings import PydanticBaseSettingsSource
 
+from confguard._alone import take_alone
 from confguard._call import Call, load_settings
 from confguard._complete import complete
 from confguard._explain import known
@@ -90,6 +91,11 @@ class BaseSettings(pydantic_settings.BaseSettings):
         @wraps(pydantic_settings.BaseSettings.__init__)
         def __init__(__pydantic_self__, *args, **kwargs):  # noqa: N805 - a field may be called "self"
             known.forget(__pydantic_self__)
+            alone = take_alone(type(__pydantic_self__))
+            if alone is not None:
+                given = {name: value for name, value in kwargs.items() if not name.startswith("_")}
+                __pydantic_self__.__pydantic_validator__.validate_python({**alone, **given}, self_instance=__pydantic_self__)
+                return
             append_source(type(__pydantic_self__), BindingsSource)
             error = None
             loads = []

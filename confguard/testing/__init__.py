@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from confguard.testing._override import override
     from confguard.testing._places import Mount, dotenv, environment, mounted
     from confguard.testing._proxy import FaultProxy
+    from confguard.testing._refusals import assert_refuses, problems_of
     from confguard.testing._unittest import EnvironmentMixin, FakeMixin, SettingsMixin
+    from confguard.testing._unmade import CannotMakeError
+    from confguard.testing._valid import valid_settings
 
 __all__ = [
+    "CannotMakeError",
     "CleanEnvironment",
     "ContractStore",
     "EnvironmentMixin",
@@ -26,18 +30,22 @@ __all__ = [
     "Mount",
     "ProviderContract",
     "SettingsMixin",
+    "assert_refuses",
     "dotenv",
     "environment",
     "fails",
     "faking",
     "mounted",
     "override",
+    "problems_of",
     "servers",
     "then",
+    "valid_settings",
 ]
 
 # Where each name lives.
 _HOMES = {
+    "CannotMakeError": "_unmade",
     "CleanEnvironment": "_clean",
     "ContractStore": "_contract",
     "EnvironmentMixin": "_unittest",
@@ -47,14 +55,17 @@ _HOMES = {
     "Mount": "_places",
     "ProviderContract": "_contract",
     "SettingsMixin": "_unittest",
+    "assert_refuses": "_refusals",
     "dotenv": "_places",
     "environment": "_places",
     "fails": "_given",
     "faking": "_fake",
     "mounted": "_places",
     "override": "_override",
+    "problems_of": "_refusals",
     "servers": "servers",  # a module
     "then": "_given",
+    "valid_settings": "_valid",
 }
 
 

@@ -16,6 +16,7 @@ from ._memory import memory
 from ._override import override_50_fields
 from ._redaction import redaction_lines
 from ._together import together
+from ._valid import valid_settings_50_fields
 from ._vault import vault
 
 
@@ -25,6 +26,7 @@ def _all() -> Iterator[Measured]:
     yield from lazy_attribute()
     yield from override_50_fields()
     yield from memory()
+    yield valid_settings_50_fields()
     yield from redaction_lines()
     yield from vault()
     yield from aws()

@@ -6,25 +6,31 @@ from pathlib import Path
 from typing import assert_type
 
 import pytest
+from hypothesis.strategies import SearchStrategy, integers
 from pydantic import SecretStr
 
-from confguard import BaseSettings, SettingsConfigDict, lazy
+from confguard import BaseSettings, Problem, SettingsConfigDict, lazy
 from confguard.provider import FailureKind, Found, Provider
 from confguard.testing import (
+    CannotMakeError,
     CleanEnvironment,
     ContractStore,
     FakeProvider,
     FaultProxy,
     Mount,
     ProviderContract,
+    assert_refuses,
     dotenv,
     environment,
     fails,
     faking,
     mounted,
     override,
+    problems_of,
     servers,
+    strategies,
     then,
+    valid_settings,
 )
 from confguard.testing.servers import Server, aws, azure, gcp, openbao
 from confguard_vault import Vault
@@ -188,3 +194,22 @@ class WhatOverrideLeaves:
     async def test(self) -> None:
         assert_type(await what_override_leaves_of_a_coroutine(), int)
         assert_type(WhatOverrideLeaves(), WhatOverrideLeaves)
+
+
+def what_tests_get() -> None:
+    """Settings that are made for tests have their own class, and reasons of refusals are named one or several at a time."""
+    assert_type(valid_settings(AppSettings), AppSettings)
+    assert_type(valid_settings(AppSettings, debug=True, **{"db.port": 1}), AppSettings)
+    assert_type(strategies.settings(AppSettings, port=integers(1, 9)), SearchStrategy[AppSettings])
+    assert_type(problems_of(AppSettings, lazy(AppSettings), timeout=1.0), tuple[Problem, ...])
+    assert_type(problems_of(what_tests_get), tuple[Problem, ...])
+    assert_type(assert_refuses(AppSettings, missing="port", denied=["dsn"], exactly=False), tuple[Problem, ...])
+
+
+def what_cannot_be_made() -> None:
+    """The failure tells which fields to give."""
+    try:
+        valid_settings(AppSettings)
+    except CannotMakeError as error:
+        assert_type(error.problems, tuple[Problem, ...])
+        assert_type(error.give, tuple[str, ...])
