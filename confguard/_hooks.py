@@ -4,6 +4,7 @@ Each of these is the last place that all of a kind pass, so that it does not mat
 """
 
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -193,3 +194,13 @@ _PATCHES: Sequence[tuple[Any, str, Callable[[Plain], Plain]]] = (
     (sys, "unraisablehook", _unraisable_hook),
 )
 _LATE: Sequence[Late] = (Late("asyncio.base_events", _asyncio), *_rich.LATE, *_structlog.LATE)
+
+
+def _only_this_thread_is_left() -> None:
+    """After a fork nobody in the child gives back what another thread held."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not where there is no fork
+    os.register_at_fork(after_in_child=_only_this_thread_is_left)
