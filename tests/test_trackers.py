@@ -1,13 +1,11 @@
 """Error trackers: what the real SDKs send to a receiver on 127.0.0.1, with the hook and without it."""
 
-import gzip
 import secrets
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import sentry_sdk
 
 from confguard._redaction import redactor
 from confguard.trackers import protect_bugsnag, protect_rollbar, protect_sentry
-from tests.web_rig import SPECIAL, forms, leaks
+from tests.web_rig import SPECIAL, Receiver, forms, leaks, receiving
 
 
 @contextmanager
@@ -37,47 +35,10 @@ with nothing_else():
 PASSWORD = "known to nobody"  # under a name like "password", and not learned
 
 
-class Receiver(ThreadingHTTPServer):
-    """Keeps what is sent to it."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.got: list[bytes] = []
-
-    def server_bind(self) -> None:
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    @property
-    def everything(self) -> bytes:
-        return b"\n".join(self.got)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.got.append(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the standard library
-        pass
-
-
 @pytest.fixture
 def receiver() -> Generator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with receiving() as server:
         yield server
-        server.shutdown()
-        thread.join(10)
 
 
 @pytest.fixture
