@@ -76,10 +76,12 @@ def _sentry_hook(before: Callable[..., Any] | None, own: Redactor) -> Callable[[
 def _span_hook(before: Callable[..., Any] | None, own: Redactor) -> Callable[[Any, Any], Any]:
     """The SDK drops no span: where its hook fails or gives none it sends the span as it was. So ours always gives one."""
 
+    def given(span: Any, hint: Any) -> Any:
+        made = before(span, hint) if before else span
+        return made if isinstance(made, dict) and "name" in made else span
+
     def hook(span: Any, hint: Any) -> Any:
-        made = span if before is None else _or_dropped(lambda: before(span, hint), None, "before_send_span failed")
-        if not isinstance(made, dict) or "name" not in made:
-            made = span
+        made: Any = _or_dropped(lambda: given(span, hint), span, "before_send_span failed")
         return _or_dropped(lambda: _clean(made, own), {"name": REDACTED, "attributes": {}})
 
     return hook

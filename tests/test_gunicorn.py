@@ -98,8 +98,8 @@ def test_a_line_of_access_without_a_secret_is_as_before(secret: str, logger: Any
 def test_an_error_of_a_worker_shows_no_secret(secret: str, logger: Any, protected: bool) -> None:
     """The request that failed, and the traceback."""
     try:
-        raise ConnectionError(f"cannot reach {secret}")
-    except ConnectionError:
+        int(secret)
+    except ValueError:
         logger.exception("Error handling request %s", f"/?key={secret}")
     written = ERRORS.read_text()
     assert "Traceback" in written
