@@ -161,8 +161,12 @@ def _shown(kind: type[BaseException], value: BaseException | None, tb: Traceback
 
 def _write(text: str) -> None:
     if sys.stderr is not None:  # there is none in a process without a console
+        try:
+            clean = redactor.redact(text)
+        except Exception:  # noqa: BLE001 - as in `_shown`
+            clean = "[what could not be redacted is not shown]\n"
         with suppress(OSError, ValueError):
-            sys.stderr.write(redactor.redact(text))
+            sys.stderr.write(clean)
             sys.stderr.flush()
 
 
