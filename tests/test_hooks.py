@@ -58,8 +58,8 @@ WAYS = """
     sys.excepthook, threading.excepthook, sys.unraisablehook, a thread, an object that is collected, an own hook,
     an own hook of threads, an own hook of what cannot be raised, an own hook that fails, a task, an own handler of a loop,
     a warning, a warning to a hook of the user, a warning after captureWarnings, capture_locals, print_exc,
-    format_exception, print_stack,
-    rich with locals, rich on a narrow console, rich of a long value, rich in a log, rich print, rich of a group, a group,
+    format_exception, format_exception_only, print_stack,
+    rich of an object, rich of a line that is no Python, rich of what is wrong with a line, rich with locals, rich on a narrow console, rich of a long value, rich in a log, rich print, rich of a group, a group,
     uncaught
 """
 
@@ -95,6 +95,10 @@ def test_what_is_shown_is_what_python_shows(shown: tuple[str, dict[str, str]], w
     assert parts[way].startswith(first)
     assert "\nValueError: " in parts[way]
     assert ("[redacted:key]" in parts[way]) is (when != "never")
+
+
+def test_a_loops_own_handler_is_given_the_traceback(shown: tuple[str, dict[str, str]]) -> None:
+    assert "with a traceback" in shown[1]["an own handler of a loop"]
 
 
 def state() -> list[object]:
@@ -207,6 +211,17 @@ def test_a_process_without_standard_error_fails_as_ever() -> None:
         code = f"import sys, confguard.redaction as r; r.install(); {closed}; sys.excepthook(ValueError, ValueError('x'), None)"
         done = subprocess.run([sys.executable, "-c", f"{code}; print('on')"], check=False, capture_output=True, text=True)
         assert (done.stdout, done.stderr) == ("on\n", "")
+
+
+def test_rich_shows_what_holds_no_secret_as_before() -> None:
+    """Also under a name like "password": what a program prints of its own is no structure that users fill."""
+    from rich.pretty import pretty_repr
+
+    redaction.install()
+    try:
+        assert pretty_repr({"password": "typed by hand"}) == "{'password': 'typed by hand'}"
+    finally:
+        redaction.uninstall()
 
 
 def test_many_threads_install_once() -> None:
