@@ -1,5 +1,6 @@
 """Where the values of loaded settings came from."""
 
+import os
 import threading
 import weakref
 from collections.abc import Mapping
@@ -92,6 +93,10 @@ class _Known:
             with self._lock:
                 self._by_id.pop(id(settings), None)
 
+    def only_this_thread_is_left(self) -> None:
+        """After a fork nobody in the child gives back what another thread held."""
+        self._lock = threading.RLock()
+
     def _drop(self, key: int, ref: "weakref.ref[BaseSettings]") -> None:
         with self._lock:
             if self._by_id.get(key, (None,))[0] is ref:
@@ -100,3 +105,6 @@ class _Known:
 
 known = _Known()
 """Those of this process."""
+
+if hasattr(os, "register_at_fork"):  # not where there is no fork
+    os.register_at_fork(after_in_child=known.only_this_thread_is_left)

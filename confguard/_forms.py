@@ -6,7 +6,7 @@ A leaf: it imports nothing of ours.
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 SHORTEST = 4
@@ -87,19 +87,45 @@ def parameters_of(text: str) -> Iterator[str]:
 
 def _text_forms(text: str) -> Iterator[bytes]:
     yield from map(_encoded, _escaped(text))
-    yield from map(_encoded, _url_encoded(text))
-    yield from _raw_forms(_encoded(text))
+    for written in dict.fromkeys(_written(text)):
+        yield from map(_encoded, _url_encoded(written))
+    for written in dict.fromkeys((text, *_as_json(text))):
+        yield from _raw_forms(_encoded(written))
 
 
 def _escaped(text: str) -> Iterable[str]:
-    """As it is, and as JSON (once, and within JSON), Python and HTML write it."""
-    as_json = [json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]]
+    """As it is, as JSON, Python, HTML and cookies write it, and what two of them make of it: the repr of a JSON text, say."""
+    once = dict.fromkeys(_written(text))
+    made = once if len(once) == 1 else once | dict.fromkeys(form for each in once for form in _written(each))
+    return made if text.isascii() else made | dict.fromkeys(_written(_misread(text)))
+
+
+def _written(text: str) -> Iterable[str]:
+    """By one encoder each."""
+    as_json = _as_json(text)
     yield text
     yield from as_json
     yield from (form.replace("/", "\\/") for form in as_json)
-    yield from (json.dumps(form)[1:-1] for form in as_json)
     yield from (repr(text)[1:-1], repr(f"{text}\"'")[1:-4], ascii(text)[1:-1], repr(_encoded(text))[2:-1])
     yield from (text.translate(_HTML), text.translate(_HTML_TEXT), text.translate(_HTML_NUMBERS))
+    yield text.replace('"', '\\"')  # in logs of access
+    yield _COOKIE.sub(_in_cookie, _encoded(text)).decode()
+
+
+def _as_json(text: str) -> Sequence[str]:
+    return json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _misread(text: str) -> str:
+    """Its bytes as WSGI and HTTP libraries read those of a header."""
+    return _encoded(text).decode("latin-1")
+
+
+_COOKIE = re.compile(rb'[\x00-\x1f",;\\\x7f-\xff]')
+
+
+def _in_cookie(char: re.Match[bytes]) -> bytes:
+    return b"\\" + char[0] if char[0] in b'"\\' else b"\\%03o" % ord(char[0])
 
 
 # As `html.escape` writes it, for an attribute and for text, and as MarkupSafe does. That module would bring its table of all

@@ -4,6 +4,7 @@ Each of these is the last place that all of a kind pass, so that it does not mat
 """
 
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -160,8 +161,12 @@ def _shown(kind: type[BaseException], value: BaseException | None, tb: Traceback
 
 def _write(text: str) -> None:
     if sys.stderr is not None:  # there is none in a process without a console
+        try:
+            clean = redactor.redact(text)
+        except Exception:  # noqa: BLE001 - as in `_shown`
+            clean = "[what could not be redacted is not shown]\n"
         with suppress(OSError, ValueError):
-            sys.stderr.write(redactor.redact(text))
+            sys.stderr.write(clean)
             sys.stderr.flush()
 
 
@@ -193,3 +198,13 @@ _PATCHES: Sequence[tuple[Any, str, Callable[[Plain], Plain]]] = (
     (sys, "unraisablehook", _unraisable_hook),
 )
 _LATE: Sequence[Late] = (Late("asyncio.base_events", _asyncio), *_rich.LATE, *_structlog.LATE)
+
+
+def _only_this_thread_is_left() -> None:
+    """After a fork nobody in the child gives back what another thread held."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not where there is no fork
+    os.register_at_fork(after_in_child=_only_this_thread_is_left)

@@ -3,7 +3,9 @@
 It imports of ours only leaves, so that the core and the provider contract can both tell it what they learn.
 """
 
+import os
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from confguard._forms import forms_of
@@ -12,6 +14,9 @@ from confguard._streams import FindingStream, RedactedStream
 
 LIMIT = 20_000
 """How many values are known at a time. Beyond it the one that was learned longest ago is forgotten, and counted."""
+
+# Of all redactors. Taken again where a signal's handler, or an object that is collected, writes while its thread is in here.
+_lock = threading.RLock()
 
 
 class Redactor:
@@ -25,9 +30,9 @@ class Redactor:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._labels: dict[str | bytes, str] = {}
-        self._stale = False
+        self._labels: OrderedDict[str | bytes, str] = OrderedDict()
+        self._changes = 0
+        self._made_at = 0  # of which change `_known` is
         self._known = NOTHING
         self.forgotten = 0
 
@@ -39,19 +44,23 @@ class Redactor:
                 cannot be told from other text, and are passed over.
             label: What the mask calls it: a field path, or ``credential``. The first one stays.
         """
-        with self._lock:
-            # Put last again, since the first are the next to be forgotten.
-            self._stale |= value not in self._labels
-            self._labels[value] = self._labels.pop(value, label)
+        with _lock:
+            if value in self._labels:
+                self._labels.move_to_end(value)  # the first are the next to be forgotten
+                return
+            # Counted before, so that another thread waits for it, and after, so that who came in between does not hide it.
+            self._changes += 1
+            self._labels[value] = label
             if len(self._labels) > LIMIT:
-                del self._labels[next(iter(self._labels))]
+                self._labels.popitem(last=False)
                 self.forgotten += 1
+            self._changes += 1
 
     def forget_all(self) -> None:
         """Know nothing any more; for tests."""
-        with self._lock:
+        with _lock:
             self._labels.clear()
-            self._stale = True
+            self._changes += 1
 
     def redact(self, text: str) -> str:
         """The text with a mask in place of every known secret."""
@@ -73,7 +82,7 @@ class Redactor:
 
     def unsearchable(self) -> list[str]:
         """The labels of values that are passed over, since they cannot be told from other text."""
-        with self._lock:
+        with _lock:
             return sorted({label for value, label in self._labels.items() if next(forms_of(value), None) is None})
 
     def stream(self) -> RedactedStream:
@@ -86,11 +95,12 @@ class Redactor:
 
     def known(self) -> Known:
         """What is searched for. Made when something is first looked at, since most loads never look."""
-        if self._stale:
-            with self._lock:
-                if self._stale:
-                    self._known = make_known(self._labels)
-                    self._stale = False
+        if self._made_at != self._changes:
+            with _lock:
+                while self._made_at != self._changes:
+                    change = self._changes
+                    self._known = make_known(self._labels.copy())
+                    self._made_at = change
         return self._known
 
     def __repr__(self) -> str:
@@ -126,3 +136,13 @@ def _on_characters(data: bytes, start: int, end: int) -> tuple[int, int]:
 
 redactor = Redactor()
 """The one of this process."""
+
+
+def _only_this_thread_is_left() -> None:
+    """After a fork nobody in the child gives back what another thread held."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not where there is no fork
+    os.register_at_fork(after_in_child=_only_this_thread_is_left)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from confguard._cuts import hide_halves
+from confguard._known import REDACTED
 from confguard._redaction import Redactor, redactor
 from confguard._walk import KEYS, scrub
 
@@ -30,8 +31,10 @@ _SENTRY_HOOKS = (
     "before_breadcrumb",
     "before_send_log",
     "before_send_metric",
-    "before_send_span",  # where spans are sent one by one
 )
+_SPAN_HOOK = "before_send_span"  # where spans are sent one by one
+
+_DROPPED = "an event for an error tracker was dropped, since redacting it failed"
 
 logger = logging.getLogger("confguard")
 
@@ -57,13 +60,29 @@ def protect_sentry(own: Redactor = redactor) -> None:
     for name in _SENTRY_HOOKS:
         if name in options:
             options[name] = _sentry_hook(options[name] or experiments.get(name), own)
+    if _SPAN_HOOK in options:
+        options[_SPAN_HOOK] = _span_hook(options[_SPAN_HOOK] or experiments.get(_SPAN_HOOK), own)
 
 
 def _sentry_hook(before: Callable[..., Any] | None, own: Redactor) -> Callable[[Any, Any], Any]:
     def hook(event: Any, hint: Any) -> Any:
         if before is not None:
             event = before(event, hint)
-        return None if event is None else _or_dropped(lambda: _cleaned_event(event, hint, own), None)
+        return _or_dropped(lambda: _cleaned_event(event, hint, own), None)
+
+    return hook
+
+
+def _span_hook(before: Callable[..., Any] | None, own: Redactor) -> Callable[[Any, Any], Any]:
+    """The SDK drops no span: where its hook fails or gives none it sends the span as it was. So ours always gives one."""
+
+    def given(span: Any, hint: Any) -> Any:
+        made = before(span, hint) if before else span
+        return made if isinstance(made, dict) and "name" in made else span
+
+    def hook(span: Any, hint: Any) -> Any:
+        made: Any = _or_dropped(lambda: given(span, hint), span, "before_send_span failed")
+        return _or_dropped(lambda: _clean(made, own), {"name": REDACTED, "attributes": {}})
 
     return hook
 
@@ -139,11 +158,11 @@ def _clean(value: T, own: Redactor) -> T:
     return hide_halves(scrub(value, own, _KEYS), own)  # type: ignore[no-any-return]
 
 
-def _or_dropped(clean: Callable[[], Any], dropped: Any) -> Any:
+def _or_dropped(clean: Callable[[], Any], dropped: Any, told: str = _DROPPED) -> Any:
     """What is to be sent; nothing where it cannot be made safe."""
     try:
         return clean()
     except Exception as error:  # noqa: BLE001 - whatever fails here, what was not searched must not be sent
         kind = type(error).__name__
-    logger.error("an event for an error tracker was dropped, since redacting it failed: %s", kind)
+    logger.error("%s: %s", told, kind)
     return dropped

@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pydantic import SecretStr
@@ -123,10 +123,15 @@ def own(owner: Any, name: str, hook: Any, do: Callable[[], None]) -> None:
     installed_anew(set_hook(owner, name, hook), set_hook(owner, name, getattr(owner, f"__{name}__")), do)
 
 
+def own_handler_of_a_loop(_: object, context: dict[str, Any]) -> None:
+    error = context["exception"]
+    say(context, str(error), "with a traceback" if error.__traceback__ else "without")
+
+
 async def task(*, own_handler: bool) -> None:
     loop = asyncio.get_running_loop()
     if own_handler:
-        loop.set_exception_handler(lambda _, context: say(context, str(context.get("exception"))))
+        loop.set_exception_handler(own_handler_of_a_loop)
 
     async def failing() -> None:
         fail()
@@ -201,6 +206,22 @@ def rich_traceback(width: int = 100, text: str = FORMS) -> None:
     show(rich.traceback.Traceback.from_exception(*caught(text), show_locals=True, width=width), width)
 
 
+class Shown:
+    """Shows more to rich than by its repr."""
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        yield FORMS, 1
+
+    def __repr__(self) -> str:
+        return "Shown()"
+
+
+def rich_syntax_error(*, line: bool) -> None:
+    error = SyntaxError("it is wrong" if line else FORMS, ("some.py", 1, 1, FORMS if line else "x"))
+    error.add_note(FORMS)
+    show(rich.traceback.Traceback.from_exception(SyntaxError, error, None, width=2000), 2000)
+
+
 def rich_log() -> None:
     console = rich.console.Console(width=70, file=sys.stderr)
     logger = logging.Logger("rich")
@@ -233,10 +254,14 @@ WAYS: dict[str, Callable[[], Any]] = {
     "capture_locals": capture_locals,
     "print_exc": print_exc,
     "format_exception": lambda: say("".join(traceback.format_exception(*caught()))),
+    "format_exception_only": lambda: say("".join(traceback.format_exception_only(ValueError(FORMS)))),
     "print_stack": print_stack,
     "rich with locals": rich_traceback,
     "rich on a narrow console": lambda: rich_traceback(40),
     "rich of a long value": lambda: rich_traceback(100, os.environ["LONG"]),
+    "rich of an object": lambda: show(Shown(), 2000),
+    "rich of a line that is no Python": lambda: rich_syntax_error(line=True),
+    "rich of what is wrong with a line": lambda: rich_syntax_error(line=False),
     "rich in a log": rich_log,
     "rich print": lambda: show({"key": [FORMS]}),
     "rich of a group": lambda: show(rich.traceback.Traceback.from_exception(ExceptionGroup, group(), None, show_locals=True)),

@@ -58,8 +58,8 @@ WAYS = """
     sys.excepthook, threading.excepthook, sys.unraisablehook, a thread, an object that is collected, an own hook,
     an own hook of threads, an own hook of what cannot be raised, an own hook that fails, a task, an own handler of a loop,
     a warning, a warning to a hook of the user, a warning after captureWarnings, capture_locals, print_exc,
-    format_exception, print_stack,
-    rich with locals, rich on a narrow console, rich of a long value, rich in a log, rich print, rich of a group, a group,
+    format_exception, format_exception_only, print_stack,
+    rich of an object, rich of a line that is no Python, rich of what is wrong with a line, rich with locals, rich on a narrow console, rich of a long value, rich in a log, rich print, rich of a group, a group,
     uncaught
 """
 
@@ -95,6 +95,10 @@ def test_what_is_shown_is_what_python_shows(shown: tuple[str, dict[str, str]], w
     assert parts[way].startswith(first)
     assert "\nValueError: " in parts[way]
     assert ("[redacted:key]" in parts[way]) is (when != "never")
+
+
+def test_a_loops_own_handler_is_given_the_traceback(shown: tuple[str, dict[str, str]]) -> None:
+    assert "with a traceback" in shown[1]["an own handler of a loop"]
 
 
 def state() -> list[object]:
@@ -142,6 +146,82 @@ def test_what_others_put_around_it_stays(monkeypatch: pytest.MonkeyPatch, capsys
     assert sys.excepthook is outer
     sys.excepthook(ValueError, ValueError(CANARY), None)
     assert seen == ["[redacted:key]", CANARY]
+
+
+@pytest.mark.parametrize("name", ["excepthook", "unraisablehook"])
+def test_what_cannot_be_redacted_is_not_shown(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the redactor itself fails, the hook does not: Python would show the exception as it is."""
+
+    def broken(*_: object) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(sys, name, getattr(sys, f"__{name}__"))  # pytest has its own
+    redaction.install()
+    try:
+        monkeypatch.setattr(type(redaction.redactor), "redact", broken)
+        if name == "excepthook":
+            sys.excepthook(ValueError, ValueError(CANARY), None)
+        else:
+            sys.unraisablehook((ValueError, ValueError(CANARY), None, None, None))  # type: ignore[arg-type]
+    finally:
+        redaction.uninstall()
+    shown = capsys.readouterr().err
+    assert shown == "[what could not be redacted is not shown]\n"
+
+
+class Named:
+    """Shows a secret by its repr, or has none."""
+
+    def __init__(self, *, shown: bool) -> None:
+        self.shown = shown
+
+    def __repr__(self) -> str:
+        if self.shown:
+            return f"<Named {CANARY}>"
+        raise ValueError(CANARY)
+
+
+@pytest.mark.parametrize(("shown", "text"), [(True, "<Named [redacted:key]>"), (False, "<object repr() failed>")])
+def test_the_object_of_what_cannot_be_raised_is_told_as_python_tells_it(
+    shown: bool, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By its repr without secrets, and also where that fails."""
+    redaction.redactor.learn(CANARY, "key")
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)  # pytest has its own
+    redaction.install()
+    try:
+        sys.unraisablehook((ValueError, ValueError("x"), None, None, Named(shown=shown)))  # type: ignore[arg-type]
+    finally:
+        redaction.uninstall()
+    assert capsys.readouterr().err == f"Exception ignored in: {text}\nValueError: x\n"
+
+
+def test_a_thread_that_exits_shows_nothing() -> None:
+    """As without `install`: `sys.exit` in a thread is no failure."""
+    code = "import sys, threading, confguard.redaction as r; r.install(); threading.Thread(target=sys.exit, args=('x',)).start()"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_process_without_standard_error_fails_as_ever() -> None:
+    """There is none in a process without a console, and one that is closed is no fault of its own."""
+    for closed in ("sys.stderr = None", "sys.stderr.close()"):
+        code = f"import sys, confguard.redaction as r; r.install(); {closed}; sys.excepthook(ValueError, ValueError('x'), None)"
+        done = subprocess.run([sys.executable, "-c", f"{code}; print('on')"], check=False, capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == ("on\n", "")
+
+
+def test_rich_shows_what_holds_no_secret_as_before() -> None:
+    """Also under a name like "password": what a program prints of its own is no structure that users fill."""
+    from rich.pretty import pretty_repr
+
+    redaction.install()
+    try:
+        assert pretty_repr({"password": "typed by hand"}) == "{'password': 'typed by hand'}"
+    finally:
+        redaction.uninstall()
 
 
 def test_many_threads_install_once() -> None:

@@ -144,6 +144,20 @@ def test_structlog_over_logging_is_redacted(installed: bool) -> None:
     check(out.getvalue(), protected=installed)
 
 
+def test_structlog_is_given_the_traceback_that_came_with_the_exception() -> None:
+    """That of the triple where there is one, else the exception's own."""
+    redaction.redactor.learn(CANARY, "key")
+    try:
+        int(CANARY)
+    except ValueError as caught:
+        tb = caught.__traceback__
+        alone, bare = caught, ValueError(CANARY)
+    for info in (alone, (ValueError, bare, tb)):
+        kind, clean, given = redaction.structlog_processor(None, "error", {"exc_info": info})["exc_info"]
+        assert (kind, given) == (ValueError, tb)
+        check(str(clean), protected=True)
+
+
 def test_the_event_of_structlog_is_not_changed() -> None:
     """What others bound to a logger is theirs; usual keys are masked, and what structlog needs is left."""
     redaction.redactor.learn(CANARY, "key")

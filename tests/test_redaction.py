@@ -13,6 +13,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from werkzeug.http import dump_cookie
 
 from confguard import _redaction
 from confguard._forms import forms_of, is_searchable
@@ -50,6 +51,17 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "Python bytes": lambda text: repr(text.encode()),
     "HTML": html.escape,
     "HTML as Jinja writes it": lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+    "JSON in HTML": lambda text: html.escape(json.dumps(text)),
+    "JSON in a URL": lambda text: quote(json.dumps(text), safe=""),
+    "JSON in Python": lambda text: repr([json.dumps(text)]),
+    "Python in JSON": lambda text: json.dumps(repr(text)),
+    "Python in HTML": lambda text: html.escape(repr(text)),
+    "HTML in JSON": lambda text: json.dumps(html.escape(text)),
+    "JSON in base64": lambda text: base64.urlsafe_b64encode(json.dumps({"k": text}).encode()).decode(),
+    "a cookie": lambda text: dump_cookie("name", text).removeprefix("name=").removesuffix("; Path=/"),
+    "bytes taken for Latin-1": lambda text: text.encode().decode("latin-1"),
+    "the same in JSON": lambda text: json.dumps(text.encode().decode("latin-1")),
+    "an access log": lambda text: text.replace('"', '\\"'),
     "hexadecimal": lambda text: text.encode().hex(),
     "hexadecimal in capitals": lambda text: text.encode().hex().upper(),
     "base64": lambda text: base64.b64encode(text.encode()).decode(),

@@ -1,22 +1,21 @@
 """Error trackers: what the real SDKs send to a receiver on 127.0.0.1, with the hook and without it."""
 
-import gzip
 import secrets
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sentry_sdk
+from sentry_sdk import logger as sentry_logger
 
 from confguard._redaction import redactor
 from confguard.trackers import protect_bugsnag, protect_rollbar, protect_sentry
-from tests.web_rig import SPECIAL, forms, leaks
+from tests.web_rig import SPECIAL, Receiver, forms, leaks, receiving
 
 
 @contextmanager
@@ -37,47 +36,10 @@ with nothing_else():
 PASSWORD = "known to nobody"  # under a name like "password", and not learned
 
 
-class Receiver(ThreadingHTTPServer):
-    """Keeps what is sent to it."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.got: list[bytes] = []
-
-    def server_bind(self) -> None:
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    @property
-    def everything(self) -> bytes:
-        return b"\n".join(self.got)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.got.append(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the standard library
-        pass
-
-
 @pytest.fixture
 def receiver() -> Generator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with receiving() as server:
         yield server
-        server.shutdown()
-        thread.join(10)
 
 
 @pytest.fixture
@@ -116,6 +78,18 @@ def sentry(receiver: Receiver, protected: bool, **options: Any) -> None:
     sentry_sdk.init(dsn, default_integrations=False, auto_enabling_integrations=False, traces_sample_rate=1.0, **options)
     if protected:
         protect_sentry()
+
+
+def streamed_by_sentry(secret: str, what: str) -> None:
+    """What it sends neither as an event nor in one."""
+    if what == "log":
+        sentry_logger.warning("the key is {key}, {mine}", key=secret, mine=f"{secret}!", attributes={"password": PASSWORD})
+    elif what == "metric":
+        sentry_sdk.metrics.count(f"paid.{secret}", 1, attributes={"key": secret, "password": PASSWORD})
+    else:
+        with sentry_sdk.traces.start_span(name=f"GET /{secret}", attributes={"key": secret, "password": PASSWORD}):
+            pass
+    sentry_sdk.flush(5)
 
 
 def sent_by_sentry(receiver: Receiver, secret: str, what: str, tmp_path: Path) -> None:
@@ -163,6 +137,7 @@ def sent_by_sentry(receiver: Receiver, secret: str, what: str, tmp_path: Path) -
 
 
 BY_SENTRY = ["exception", "message", "breadcrumb", "tags, extras, contexts, user", "request", "transaction", "attachments"]
+STREAMED: dict[str, Any] = {"log": {"enable_logs": True}, "metric": {}, "span": {"trace_lifecycle": "stream"}}
 
 
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "unprotected"])
@@ -178,6 +153,19 @@ def test_sentry_sends_no_secret(what: str, protected: bool, secret: str, receive
         assert PASSWORD.encode() not in receiver.everything
 
 
+@pytest.mark.parametrize("protected", [True, False], ids=["protected", "unprotected"])
+@pytest.mark.parametrize("what", STREAMED)
+def test_sentry_streams_no_secret(what: str, protected: bool, secret: str, receiver: Receiver) -> None:
+    """The same for logs, metrics and spans that are sent one by one."""
+    sentry(receiver, protected, **STREAMED[what])
+    streamed_by_sentry(secret, what)
+    assert receiver.got
+    assert bool(leaks(secret, receiver.everything)) is not protected
+    assert (b"[redacted" in receiver.everything) is protected
+    if protected:
+        assert PASSWORD.encode() not in receiver.everything
+
+
 def test_the_users_own_hooks_of_sentry_run_first(secret: str, receiver: Receiver) -> None:
     """What a hook of the user's adds is searched, and what it drops stays dropped."""
 
@@ -190,6 +178,56 @@ def test_the_users_own_hooks_of_sentry_run_first(secret: str, receiver: Receiver
     sentry_sdk.flush(5)
     assert b'"added":"[redacted:stripe_key]"' in receiver.everything
     assert b'"drop"' not in receiver.everything
+    assert not leaks(secret, receiver.everything)
+
+
+def test_a_users_hook_of_an_experiment_runs_first(secret: str, receiver: Receiver) -> None:
+    """Where a version of the SDK takes a hook among its experiments only, it is not lost."""
+
+    def before_send_log(log: Any, hint: Any) -> Any:
+        return {**log, "attributes": {"added": secret}}
+
+    sentry(receiver, protected=True, enable_logs=True, _experiments={"before_send_log": before_send_log})
+    sentry_logger.warning("asked")
+    sentry_sdk.flush(5)
+    assert b'"added"' in receiver.everything
+    assert b"[redacted:stripe_key]" in receiver.everything
+    assert not leaks(secret, receiver.everything)
+
+
+def dropped(span: Any, hint: Any) -> None:
+    return None
+
+
+def failing(span: Any, hint: Any) -> None:
+    raise ValueError(span)
+
+
+@pytest.mark.parametrize("hook", [dropped, failing])
+def test_a_span_that_a_users_hook_does_not_give_is_redacted(hook: Callable[..., None], secret: str, receiver: Receiver) -> None:
+    """The SDK then sends the span as it was."""
+    sentry(receiver, protected=True, trace_lifecycle="stream", before_send_span=hook)
+    with sentry_sdk.traces.start_span(name=f"GET /{secret}"):
+        pass
+    sentry_sdk.flush(5)
+    assert b"GET /[redacted:stripe_key]" in receiver.everything
+    assert not leaks(secret, receiver.everything)
+
+
+def test_attachments_of_the_user_stay_as_they_are(secret: str, receiver: Receiver, tmp_path: Path) -> None:
+    """What is sent is a copy: the next event has what the file holds by then. A file that cannot be read is left out."""
+    file = tmp_path / "config.txt"
+    sentry(receiver, protected=True)
+    sentry_sdk.get_current_scope().add_attachment(path=str(file))
+    for content in (None, f"first {secret}", "second"):
+        if content:
+            file.write_text(content)
+        sentry_sdk.capture_message("with a file")
+        sentry_sdk.flush(5)
+    assert receiver.everything.count(b'"message":"with a file"') == 3
+    assert receiver.everything.count(b'"type":"attachment"') == 2
+    assert b"first [redacted:stripe_key]" in receiver.everything
+    assert b"second" in receiver.everything
     assert not leaks(secret, receiver.everything)
 
 
@@ -220,10 +258,13 @@ def test_what_cannot_be_redacted_is_not_sent(
     own = type(redactor)()
     monkeypatch.setattr(own, "redact", broken)
     monkeypatch.setattr(own, "holds_secret", broken)
-    sentry(receiver, protected=False)
+    sentry(receiver, protected=False, trace_lifecycle="stream")
     protect_sentry(own)
     sentry_sdk.capture_message(secret)
+    with sentry_sdk.traces.start_span(name=secret, attributes={"key": secret}):
+        pass
     sentry_sdk.flush(5)
+    assert b'"name":"[redacted]"' in receiver.everything
     assert not leaks(secret, receiver.everything)
     assert "was dropped, since redacting it failed: MemoryError" in caplog.text
     assert not leaks(secret, caplog.text.encode())
@@ -263,6 +304,23 @@ def test_rollbar_sends_no_secret(what: str, protected: bool, secret: str, receiv
         assert PASSWORD.encode() not in receiver.everything
 
 
+def test_the_users_own_handlers_of_rollbar_run_first(secret: str, receiver: Receiver) -> None:
+    """What each of them adds is searched, and what one drops stays dropped."""
+    by_rollbar(receiver, protected=False)
+    for name in ("first", "second"):
+
+        def handler(payload: Any, name: str = name, **_: object) -> Any:
+            return payload["data"]["level"] != "debug" and {**payload, "data": {**payload["data"], name: secret}}
+
+        events.add_payload_handler(handler)
+    protect_rollbar()
+    rollbar.report_message("dropped", level="debug")
+    rollbar.report_message("kept")
+    assert all(b'"%s": "[redacted:stripe_key]"' % name in receiver.everything for name in (b"first", b"second"))
+    assert b"dropped" not in receiver.everything
+    assert not leaks(secret, receiver.everything)
+
+
 def test_half_a_secret_in_a_variable_that_rollbar_shortened_is_hidden(receiver: Receiver) -> None:
     """Its SDK cuts the middle out of long variables; where only the ends of a secret are left, both are masked."""
     secret = secrets.token_hex(100)
@@ -277,6 +335,20 @@ def test_half_a_secret_in_a_variable_that_rollbar_shortened_is_hidden(receiver: 
     assert secret[-12:].encode() not in receiver.everything
 
 
+def test_only_a_half_beside_a_cut_is_hidden_and_only_of_four_characters(receiver: Receiver) -> None:
+    """What is shorter is no secret, and what stands elsewhere was not cut."""
+    secret = f"{secrets.token_hex(9)}-{secrets.token_hex(9)}"
+    redactor.learn(secret, "key")
+    by_rollbar(receiver, protected=True)
+    elsewhere = f"{secret[-9:]} is not cut {secret[:9]}"
+    rollbar.report_message(f"{secret[-9:]} a {secret[:4]}...{secret[-4:]} b {secret[:3]}...{secret[-3:]} {secret[:9]}")
+    rollbar.report_message(elsewhere)
+    expected = f"{secret[-9:]} a [redacted]...[redacted] b {secret[:3]}...{secret[-3:]} "
+    assert expected.encode() in receiver.everything
+    assert f' {secret[:9]}"'.encode() in receiver.got[0]
+    assert elsewhere.encode() in receiver.got[1]
+
+
 def by_bugsnag(receiver: Receiver, protected: bool) -> None:
     bugsnag.configure(  # type: ignore[no-untyped-call]
         api_key="0" * 32, endpoint=receiver.url, session_endpoint=receiver.url, asynchronous=False, auto_capture_sessions=False
@@ -287,7 +359,7 @@ def by_bugsnag(receiver: Receiver, protected: bool) -> None:
 
 
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "unprotected"])
-@pytest.mark.parametrize("what", ["exception", "metadata", "breadcrumb", "flag"])
+@pytest.mark.parametrize("what", ["exception", "code", "metadata", "breadcrumb", "flag"])
 def test_bugsnag_sends_no_secret(what: str, protected: bool, secret: str, receiver: Receiver) -> None:
     """With the callback, what the real SDK sends is searched in vain; without it the same leaks."""
     by_bugsnag(receiver, protected)
@@ -296,6 +368,14 @@ def test_bugsnag_sends_no_secret(what: str, protected: bool, secret: str, receiv
     if what == "exception":
         try:
             fail(secret, secret.encode().hex().encode())
+        except ValueError as caught:
+            error = caught
+    elif what == "code":
+        source = f"raise ValueError('x')  # {secret}\n"
+        file = Path("some.py").absolute()
+        file.write_text(source)
+        try:
+            exec(compile(source, file, "exec"))  # noqa: S102
         except ValueError as caught:
             error = caught
     elif what == "metadata":
@@ -314,3 +394,63 @@ def test_bugsnag_sends_no_secret(what: str, protected: bool, secret: str, receiv
     if protected:
         assert b"[redacted" in receiver.everything
         assert PASSWORD.encode() not in receiver.everything
+
+
+def test_the_users_own_callbacks_of_bugsnag_run_first(secret: str, receiver: Receiver) -> None:
+    """Whatever they set is searched, and what one drops stays dropped."""
+
+    def callback(event: Any) -> bool:
+        event.grouping_hash = event.hostname = event.context = secret
+        event.session = {"id": secret}
+        return "drop" not in event.errors[0].error_message
+
+    by_bugsnag(receiver, protected=False)
+    bugsnag.before_notify(callback)  # type: ignore[no-untyped-call]
+    protect_bugsnag()
+    bugsnag.notify(ValueError("drop"))
+    bugsnag.notify(ValueError("keep"))
+    assert len(receiver.got) == 1
+    assert receiver.everything.count(b"[redacted:stripe_key]") >= 4
+    assert not leaks(secret, receiver.everything)
+
+
+def test_another_client_of_bugsnag_is_protected_where_it_is_named(secret: str, receiver: Receiver) -> None:
+    client = bugsnag.Client(
+        api_key="0" * 32, endpoint=receiver.url, asynchronous=False, install_sys_hook=False, auto_capture_sessions=False
+    )
+    protect_bugsnag(client)
+    client.notify(ValueError(secret))
+    assert b"[redacted:stripe_key]" in receiver.everything
+    assert not leaks(secret, receiver.everything)
+
+
+@pytest.mark.parametrize("send", [by_rollbar, by_bugsnag])
+def test_what_the_other_sdks_cannot_redact_is_not_sent(
+    send: Callable[[Receiver, bool], None],
+    secret: str,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As with Sentry: the event is dropped, and the log says so."""
+
+    def broken(text: object) -> str:
+        raise MemoryError(text)
+
+    send(receiver, True)
+    monkeypatch.setattr(redactor, "redact", broken)
+    bugsnag.notify(ValueError(secret)) if send is by_bugsnag else rollbar.report_message(secret)
+    assert receiver.got == []
+    assert "was dropped, since redacting it failed: MemoryError" in caplog.text
+    assert not leaks(secret, caplog.text.encode())
+
+
+def test_what_leads_back_to_itself_is_sent_without_secrets(secret: str, receiver: Receiver) -> None:
+    """In whatever it is held, and beside half a character."""
+    circle: dict[str, Any] = {"key": secret, "halves": (f"\ud800 {secret[:12]}...",)}
+    circle["circle"] = [circle]
+    by_bugsnag(receiver, protected=True)
+    bugsnag.notify(ValueError("x"), metadata={"tab": circle})
+    assert b"[redacted:stripe_key]" in receiver.everything
+    assert b' [redacted]..."' in receiver.everything
+    assert not leaks(secret, receiver.everything)

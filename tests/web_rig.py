@@ -1,6 +1,7 @@
 """Servers of a test's own on 127.0.0.1, a client that takes nothing away, and a finder that shares no code with the redactor."""
 
 import base64
+import gzip
 import http.client
 import re
 import socketserver
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -50,6 +52,7 @@ def forms(secret: str) -> dict[str, bytes]:
         "hex": "".join(f"{byte:02x}" for byte in raw).encode(),
         "base64": base64.b64encode(raw),
         "base64 within": base64.b64encode(b"me:" + raw + b"!"),
+        "base64 within, one byte on": base64.b64encode(b"u" + raw + b"!"),
         "base64 within, for URLs": base64.urlsafe_b64encode(b"a=" + raw),
     }
 
@@ -112,6 +115,46 @@ def asgi_server(app: Any) -> Generator[int]:
     with _running(server.run, stop):
         wait_for(lambda: server.started)
         yield server.servers[0].sockets[0].getsockname()[1]
+
+
+class Receiver(ThreadingHTTPServer):
+    """Keeps what is sent to it, as an error tracker would: uncompressed."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Receives)
+        self.got: list[bytes] = []
+
+    def server_bind(self) -> None:
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def everything(self) -> bytes:
+        return b"\n".join(self.got)
+
+
+class _Receives(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.got.append(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the standard library
+        pass
+
+
+@contextmanager
+def receiving() -> Generator[Receiver]:
+    """A receiver, on a port of its own."""
+    with Receiver() as server, _running(lambda: server.serve_forever(0.01), server.shutdown):
+        yield server
 
 
 @contextmanager

@@ -78,7 +78,7 @@ def test_the_demo_shows_what_an_operator_needs(demo: subprocess.Popen[str], fold
     output = demo.communicate(timeout=60)[0]
     assert demo.returncode == 0, output
     for text in (
-        "$ confguard check myservice.settings:AppSettings\nAppSettings: valid, 7 fields",
+        "$ confguard check myservice.settings:AppSettings\nAppSettings: valid, 9 fields",
         '{"environment":"staging","status":"ok"}',
         "Did you mean MYSERVICE_PUBLIC_URL?",
         "confguard.exceptions.ConfigError",

@@ -19,7 +19,8 @@ def test_a_good_configuration_starts(service: Service) -> None:
 def test_a_good_configuration_is_valid(service: Service) -> None:
     """The command exits with 0 and counts where the values came from."""
     checked = service.check()
-    assert "AppSettings: valid, 7 fields (3 from vault, 2 from env, 1 from dotenv, 1 from mounted)" in checked.stdout
+    counted = "9 fields (3 from vault, 2 from env, 2 from default, 1 from dotenv, 1 from mounted)"
+    assert f"AppSettings: valid, {counted}" in checked.stdout
     assert (checked.returncode, checked.stderr) == (0, "")
 
 

@@ -74,7 +74,8 @@ def test_the_service_runs_on_every_store_by_changing_references_alone(
         service.variables |= variables
         checked = service.check()
         assert (checked.returncode, checked.stderr) == (0, "")
-        assert f"AppSettings: valid, 7 fields (3 from {scheme}, 2 from env, 1 from dotenv, 1 from mounted)" in checked.stdout
+        counted = f"9 fields (3 from {scheme}, 2 from env, 2 from default, 1 from dotenv, 1 from mounted)"
+        assert f"AppSettings: valid, {counted}" in checked.stdout
         started = service.start()
         assert json.loads(started.stdout) == {"environment": "staging", "status": "ok"}
         everything = checked.stdout + started.stdout + started.stderr

@@ -74,7 +74,7 @@ def good(terminal: Terminal, store: OpenBao, made: dict[str, str]) -> None:
     terminal.say("Three secrets stay in OpenBao. This is what would be fetched, told without a network:")
     terminal.run(f"{CHECK} --plan", 0, "vault: at most 4 requests", "vault://secret/payments  for stripe_key")
     terminal.say("Check it, as a container's entry point or a pipeline would:")
-    terminal.run(CHECK, 0, "AppSettings: valid, 7 fields", "3 from vault", "1 from mounted")
+    terminal.run(CHECK, 0, "AppSettings: valid, 9 fields", "3 from vault", "1 from mounted")
     terminal.say("And the service itself starts, and answers:")
     terminal.run(START, 0, '"environment":"staging"')
 

@@ -1,8 +1,12 @@
-"""A small Flask service that starts with good settings, or not at all."""
+"""A small Flask service that starts with good settings, or not at all, and shows no secret.
+
+``gunicorn 'myservice:create_app()'`` serves it.
+"""
 
 from flask import Flask
 
-from confguard import validate
+from confguard import redaction, validate
+from myservice.integrations import connect
 from myservice.settings import AppSettings
 
 
@@ -12,10 +16,12 @@ def create_app() -> Flask:
     Raises:
         ConfigError: The settings cannot be loaded; it says everything that is wrong with them.
     """
+    redaction.install()  # from here on no log, warning or traceback of this process shows a secret
     settings = validate(AppSettings)
 
     app = Flask(__name__)
     app.config["SECRET_KEY"] = settings.secret_key.get_secret_value()
+    connect(app, settings)
 
     @app.get("/")
     def index() -> dict[str, str | int]:

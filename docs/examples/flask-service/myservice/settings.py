@@ -1,6 +1,7 @@
 """The settings of the service: what it needs, of which type, and from where."""
 
 import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, HttpUrl, PositiveInt, PostgresDsn, Secret, SecretStr
@@ -21,7 +22,9 @@ class AppSettings(BaseSettings):
     app_env: Literal["development", "staging", "production"] = Field(validation_alias="APP_ENV")
     public_url: HttpUrl
     page_size: PositiveInt = 20
+    log_file: Path | None = None  # beside standard output
     database_url: Secret[PostgresDsn]  # the variable MYSERVICE_DATABASE_URL, or a mounted file myservice_database_url
     secret_key: Annotated[SecretStr, From("vault://secret/myservice#/secret_key")]
     smtp_password: Annotated[SecretStr, From("vault://secret/myservice#/smtp_password")]
     stripe_key: Annotated[SecretStr, From("vault://secret/payments#/stripe_key")]
+    sentry_dsn: Secret[HttpUrl] | None = None  # without it no error is reported
