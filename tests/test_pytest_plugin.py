@@ -83,7 +83,7 @@ def test_a_project_that_does_not_use_it_imports_next_to_nothing(pytester: pytest
 
     added = modules() - modules("-p", "no:confguard")
     leaves = {"confguard._stand_ins", "confguard._version"}
-    assert added == {"confguard", "confguard.testing", "confguard.testing.pytest_plugin", *leaves}
+    assert added == {"confguard", "confguard.testing", "confguard.testing._pytest_plugin", *leaves}
 
 
 # The fixtures.

@@ -15,10 +15,13 @@ from confguard.testing import (
     CannotMakeError,
     CleanEnvironment,
     ContractStore,
+    EnvironmentMixin,
+    FakeMixin,
     FakeProvider,
     FaultProxy,
     Mount,
     ProviderContract,
+    SettingsMixin,
     assert_refuses,
     dotenv,
     environment,
@@ -33,6 +36,7 @@ from confguard.testing import (
     valid_settings,
 )
 from confguard.testing.servers import Server, aws, azure, gcp, openbao
+from confguard.testing.strategies import settings
 from confguard_vault import Vault
 
 
@@ -201,6 +205,8 @@ def what_tests_get() -> None:
     assert_type(valid_settings(AppSettings), AppSettings)
     assert_type(valid_settings(AppSettings, debug=True, **{"db.port": 1}), AppSettings)
     assert_type(strategies.settings(AppSettings, port=integers(1, 9)), SearchStrategy[AppSettings])
+    assert_type(settings(AppSettings), SearchStrategy[AppSettings])
+    settings(int)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
     assert_type(problems_of(AppSettings, lazy(AppSettings), timeout=1.0), tuple[Problem, ...])
     assert_type(problems_of(what_tests_get), tuple[Problem, ...])
     assert_type(assert_refuses(AppSettings, missing="port", denied=["dsn"], exactly=False), tuple[Problem, ...])
@@ -213,3 +219,14 @@ def what_cannot_be_made() -> None:
     except CannotMakeError as error:
         assert_type(error.problems, tuple[Problem, ...])
         assert_type(error.give, tuple[str, ...])
+
+
+class TestWithMixins(EnvironmentMixin, FakeMixin, SettingsMixin):
+    """What a test of unittest has."""
+
+    def test(self) -> None:
+        """Each is typed, the settings by their class."""
+        assert_type(self.confguard_env, CleanEnvironment)
+        assert_type(self.confguard_fake, FakeProvider)
+        assert_type(self.confguard_settings(AppSettings, debug=True), AppSettings)
+        self.confguard_settings(int)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]

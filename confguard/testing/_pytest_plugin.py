@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from confguard.testing._clean import CleanEnvironment
     from confguard.testing._fake import FakeProvider
 
-__all__: list[str] = []  # nothing to import: pytest finds the hooks and the fixtures
-
 MARKER = "confguard_allow_fetches"
 _OPTION = "--confguard-allow-fetches"
 
