@@ -5,28 +5,36 @@ from typing import Any
 from confguard._forms import SHORTEST
 from confguard._known import REDACTED, Known
 from confguard._redaction import Redactor
-from confguard._walk import DEEPEST, LEFT_OUT
 
 _CUT = "..."
 
 
-def hide_halves(value: Any, own: Redactor, depth: int = 0) -> Any:
+def hide_halves(value: Any, own: Redactor) -> Any:
     """A copy of JSON-like data, where beside each ``...`` in a text no beginning and no end of a known secret is left.
 
     Args:
-        value: Dicts, lists, tuples and texts are looked into.
+        value: Dicts, lists, tuples and texts are looked into, in a circle once; `scrub` has left out what lies too deep.
         own: Knows the secrets.
-        depth: How deep it lies.
     """
+    return _copied(value, own.known(), {})
+
+
+def _copied(value: Any, known: Known, made: dict[int, Any]) -> Any:
     if isinstance(value, str):
-        return _whole(own.known(), value) if _CUT in value else value
-    if depth > DEEPEST:
-        return LEFT_OUT if isinstance(value, dict | list | tuple) else value
+        return _whole(known, value) if _CUT in value else value
+    if not isinstance(value, dict | list | tuple):
+        return value
+    if id(value) in made:
+        return made[id(value)]
     if isinstance(value, dict):
-        return {key: hide_halves(item, own, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [hide_halves(item, own, depth + 1) for item in value]
-    return value
+        entries: dict[Any, Any] = {}
+        made[id(value)] = entries
+        entries.update((key, _copied(item, known, made)) for key, item in value.items())
+        return entries
+    items: list[Any] = []
+    made[id(value)] = items
+    items.extend(_copied(item, known, made) for item in value)
+    return items
 
 
 def _whole(known: Known, text: str) -> str:

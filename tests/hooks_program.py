@@ -216,6 +216,12 @@ class Shown:
         return "Shown()"
 
 
+def rich_note() -> None:
+    error = ValueError("x")
+    error.add_note(FORMS)
+    show(rich.traceback.Traceback.from_exception(ValueError, error, None, width=2000), 2000)
+
+
 def rich_syntax_error(*, line: bool) -> None:
     error = SyntaxError("it is wrong" if line else FORMS, ("some.py", 1, 1, FORMS if line else "x"))
     error.add_note(FORMS)
@@ -260,6 +266,7 @@ WAYS: dict[str, Callable[[], Any]] = {
     "rich on a narrow console": lambda: rich_traceback(40),
     "rich of a long value": lambda: rich_traceback(100, os.environ["LONG"]),
     "rich of an object": lambda: show(Shown(), 2000),
+    "rich of a note": rich_note,
     "rich of a line that is no Python": lambda: rich_syntax_error(line=True),
     "rich of what is wrong with a line": lambda: rich_syntax_error(line=False),
     "rich in a log": rich_log,

@@ -59,7 +59,8 @@ WAYS = """
     an own hook of threads, an own hook of what cannot be raised, an own hook that fails, a task, an own handler of a loop,
     a warning, a warning to a hook of the user, a warning after captureWarnings, capture_locals, print_exc,
     format_exception, format_exception_only, print_stack,
-    rich of an object, rich of a line that is no Python, rich of what is wrong with a line, rich with locals, rich on a narrow console, rich of a long value, rich in a log, rich print, rich of a group, a group,
+    rich of an object, rich of a note, rich of a line that is no Python, rich of what is wrong with a line,
+    rich with locals, rich on a narrow console, rich of a long value, rich in a log, rich print, rich of a group, a group,
     uncaught
 """
 

@@ -147,12 +147,10 @@ def test_structlog_over_logging_is_redacted(installed: bool) -> None:
 def test_structlog_is_given_the_traceback_that_came_with_the_exception() -> None:
     """That of the triple where there is one, else the exception's own."""
     redaction.redactor.learn(CANARY, "key")
-    try:
+    with pytest.raises(ValueError, match="invalid literal") as caught:
         int(CANARY)
-    except ValueError as caught:
-        tb = caught.__traceback__
-        alone, bare = caught, ValueError(CANARY)
-    for info in (alone, (ValueError, bare, tb)):
+    tb = caught.tb
+    for info in (caught.value, (ValueError, ValueError(CANARY), tb)):
         kind, clean, given = redaction.structlog_processor(None, "error", {"exc_info": info})["exc_info"]
         assert (kind, given) == (ValueError, tb)
         check(str(clean), protected=True)

@@ -448,7 +448,7 @@ def test_what_the_other_sdks_cannot_redact_is_not_sent(
 def test_what_leads_back_to_itself_is_sent_without_secrets(secret: str, receiver: Receiver) -> None:
     """In whatever it is held, and beside half a character."""
     circle: dict[str, Any] = {"key": secret, "halves": (f"\ud800 {secret[:12]}...",)}
-    circle["circle"] = [circle]
+    circle |= {"circle": circle, "more": [circle, circle]}  # each time around would be three times as long
     by_bugsnag(receiver, protected=True)
     bugsnag.notify(ValueError("x"), metadata={"tab": circle})
     assert b"[redacted:stripe_key]" in receiver.everything
