@@ -106,9 +106,7 @@ def test_unknown_fields_fail_at_once() -> None:
         strategies.settings(Database)  # type: ignore[type-var]
 
 
-@pytest.mark.parametrize(
-    "annotation", [annotation for annotation, _ in SIMPLE], ids=[str(number) for number in range(len(SIMPLE))]
-)
+@pytest.mark.parametrize("annotation", [annotation for annotation, _ in SIMPLE], ids=map(str, range(len(SIMPLE))))
 def test_examples_of_each_type_are_taken(annotation: Any) -> None:
     """Hardly an example of any type is refused: hypothesis finds enough without complaining of filters."""
     drawn(lambda _: None, strategies.settings(one_field(annotation)), examples=10)
@@ -131,7 +129,7 @@ BOUNDED: list[tuple[Any, Callable[[Any], bool]]] = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "holds"), BOUNDED, ids=[str(number) for number in range(len(BOUNDED))])
+@pytest.mark.parametrize(("annotation", "holds"), BOUNDED, ids=map(str, range(len(BOUNDED))))
 def test_examples_keep_the_constraints(annotation: Any, holds: Callable[[Any], bool]) -> None:
     """No example leaves what the constraints allow, and secrets are unmistakably fake."""
 

@@ -267,7 +267,7 @@ SIMPLE: list[tuple[Any, object]] = [
 ]
 
 
-@pytest.mark.parametrize(("annotation", "expected"), SIMPLE, ids=[str(number) for number in range(len(SIMPLE))])
+@pytest.mark.parametrize(("annotation", "expected"), SIMPLE, ids=map(str, range(len(SIMPLE))))
 def test_each_type_gets_its_simplest_value(annotation: Any, expected: object) -> None:
     """A value is the simplest that type and constraints allow."""
     value = made(annotation)
