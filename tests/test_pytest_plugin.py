@@ -442,3 +442,30 @@ def test_marked():
     result.assert_outcomes(failed=13, passed=9, errors=3)
     assert parts_in(shown(pytester, result), leaking) == set()
     assert asked(pytester) == ["remote://shop"]
+
+
+def test_where_redacting_fails_the_run_goes_on_and_shows_nothing(pytester: pytest.Pytester) -> None:
+    """A test may break the redactor itself: what it printed and raised is withheld, and the other tests are run."""
+    secret = secrets.token_hex()
+    pytester.makepyfile(
+        f"""
+        from confguard._redaction import redactor
+
+        redactor.learn("another-{secrets.token_hex()}", "key")
+
+        def test_breaks_it(monkeypatch):
+            def broken(text):
+                raise MemoryError(text)
+
+            print("{secret}")
+            monkeypatch.setattr(redactor, "redact", broken)
+            assert False, "{secret}"
+
+        def test_after():
+            pass
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=1, failed=1)
+    assert "withheld, since redacting it failed: MemoryError" in result.stdout.str()
+    assert secret not in result.stdout.str()

@@ -16,10 +16,16 @@ def clean_report(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Take the secrets out of a report: its tracebacks, messages, local variables, captured output and properties."""
     if not redactor.known().forms:
         return
-    report.longrepr = _clean(report.longrepr)
-    report.sections = _clean(report.sections)
+    shown = report.longrepr, report.sections, getattr(report, "user_properties", [])
+    try:
+        longrepr, sections, properties = map(_clean, shown)
+    except Exception as exc:  # noqa: BLE001 - of a redactor that the test itself has broken, say: nothing is shown as it was
+        note = f"withheld, since redacting it failed: {type(exc).__name__}"
+        longrepr = (*report.longrepr[:2], note) if isinstance(report.longrepr, tuple) else report.longrepr and note
+        sections, properties = [("confguard", note)], []
+    report.longrepr, report.sections = longrepr, sections
     if isinstance(report, pytest.TestReport):
-        report.user_properties = _clean(report.user_properties)
+        report.user_properties = properties
 
 
 def without_diff(op: str, left: object, right: object) -> Sequence[str] | None:
