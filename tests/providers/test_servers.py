@@ -245,7 +245,8 @@ def test_a_server_is_gone_after_an_exception(name: str) -> None:
 
 # It waits in small pieces: a signal that comes just before a call that blocks would be seen only after it.
 PROGRAM = """
-import sys, tempfile, threading
+import signal, sys, tempfile, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it runs in the background ignore it
 tempfile.tempdir = sys.argv[2]
 from confguard.testing import servers
 with getattr(servers, sys.argv[1])() as server:
@@ -268,10 +269,13 @@ def test_a_server_ends_with_its_process(
     command = [sys.executable, "-W", "error", "-c", PROGRAM, name, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        port = int(process.stdout.readline())
-        assert answers(port)
-        process.send_signal(number)
-        process.wait(30)
+        try:
+            port = int(process.stdout.readline())
+            assert answers(port)
+            process.send_signal(number)
+            process.wait(30)
+        finally:
+            process.kill()
     assert process.returncode == -number
     assert until(lambda: not answers(port) and list(folder.iterdir()) == [])
 
