@@ -1,0 +1,116 @@
+"""The tests of the examples, run as a user runs them: with much set that none may read, and with no SDK of a store."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import ROOT
+
+EXAMPLES = ROOT / "docs" / "examples"
+
+# Python imports it at start. What it finds first is not found: as if the SDKs were not installed.
+NO_SDKS = """
+import sys
+
+SDKS = ("azure", "boto3", "botocore", "google.cloud", "grpc", "hvac")
+
+
+class Hidden:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if any(f"{name}.".startswith(f"{sdk}.") for sdk in SDKS):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Hidden)
+"""
+
+POISON = {
+    "APP_ENV": "poisoned",
+    "DATABASE_URL": "postgresql://poisoned:poisoned@127.0.0.1:9/poisoned",
+    "MYSERVICE_DATABASE_URL": "poisoned",
+    "MYSERVICE_PAGE_SIZE": "poisoned",
+    "MYSERVICE_SECRET_KEY": "poisoned",
+    "MYSERVICE_SENTRY_DSN": "http://poisoned@127.0.0.1:9/1",
+    "REPORT_LARGEST": "poisoned",
+    "REPORT_ORDERS": "/poisoned",
+    "SHOP_DEBUG": "poisoned",
+    "SHOP_PAGE_SIZE": "poisoned",
+    "AWS_ACCESS_KEY_ID": "poisoned",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_PROFILE": "poisoned",
+    "AWS_REGION": "poisoned-1",
+    "AWS_SECRET_ACCESS_KEY": "poisoned",
+    "BAO_ADDR": "http://127.0.0.1:9",
+    "BAO_TOKEN": "poisoned",
+    "CREDENTIALS_DIRECTORY": "/poisoned",
+    "GOOGLE_APPLICATION_CREDENTIALS": "/poisoned",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "REQUESTS_CA_BUNDLE": "/poisoned",
+    "VAULT_ADDR": "http://127.0.0.1:9",
+    "VAULT_NAMESPACE": "poisoned",
+    "VAULT_SKIP_VERIFY": "true",
+    "VAULT_TOKEN": "poisoned",
+}
+
+
+def run_tests(name: str, folder: Path, *options: str, sdks: bool) -> str:
+    """Run the tests of an example, in a copy with an env file of somebody's; all of them pass.
+
+    Args:
+        name: The example.
+        folder: An empty one, where the copy is made.
+        options: Of the command.
+        sdks: Whether the SDKs of stores can be imported.
+
+    Returns:
+        What the runner says.
+    """
+    example, hidden = folder / name, folder / "hidden"
+    shutil.copytree(EXAMPLES / name, example, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    (example / ".env").write_text("".join(f"{variable}={value}\n" for variable, value in POISON.items()))
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text("" if sdks else NO_SDKS)
+    done = subprocess.run(
+        [sys.executable, "-m", *options],
+        cwd=example,
+        env={**POISON, "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(hidden), "PYTHONUTF8": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def passed(output: str) -> int:
+    """How many tests passed, none being skipped."""
+    found = re.search(r"^(\d+) passed(?:, \d+ deselected)?(?:, \d+ warnings?)? in ", output, re.MULTILINE)
+    found = found or re.search(r"^Ran (\d+) tests in .*\n\nOK$", output, re.MULTILINE)
+    assert found is not None, output
+    return int(found[1])
+
+
+@pytest.mark.parametrize("name", ["flask-service", "fastapi-service"])
+def test_tests_without_a_real_store_need_no_sdk(name: str, tmp_path: Path) -> None:
+    """Where none is there, and variables and an env file say otherwise, all pass in two processes and in any order."""
+    options = ("pytest", "-q", "-n", "2", "-m", "not confguard_allow_fetches")
+    assert passed(run_tests(name, tmp_path, *options, sdks=False)) >= 10
+
+
+@pytest.mark.parametrize("name", ["flask-service", "fastapi-service"])
+def test_all_tests_pass_in_one_process(name: str, tmp_path: Path) -> None:
+    """Those with a real OpenBao, whose SDK is there, read nothing of whoever runs them either."""
+    assert passed(run_tests(name, tmp_path, "pytest", "-q", sdks=True)) >= 10
+
+
+def test_tests_of_unittest_need_nothing_else(tmp_path: Path) -> None:
+    """Those of the script pass where neither an SDK nor pytest takes part."""
+    assert passed(run_tests("report-script", tmp_path, "unittest", sdks=False)) >= 10
