@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import ROOT
+from tests.test_docs import blocks_of, run_console
 
 EXAMPLES = ROOT / "docs" / "examples"
 
@@ -59,6 +60,15 @@ POISON = {
 }
 
 
+def environment_of_somebody(folder: Path, *, sdks: bool) -> dict[str, str]:
+    """An environment with much that no test may read, and the SDKs of stores or none."""
+    first = folder / "first-on-the-path"
+    first.mkdir()
+    (first / "sitecustomize.py").write_text("" if sdks else NO_SDKS)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**POISON, "PATH": path, "HOME": str(folder), "PYTHONPATH": str(first), "PYTHONUTF8": "1"}
+
+
 def run_tests(name: str, folder: Path, *options: str, sdks: bool) -> str:
     """Run the tests of an example, in a copy with an env file of somebody's; all of them pass.
 
@@ -71,15 +81,13 @@ def run_tests(name: str, folder: Path, *options: str, sdks: bool) -> str:
     Returns:
         What the runner says.
     """
-    example, hidden = folder / name, folder / "hidden"
+    example = folder / name
     shutil.copytree(EXAMPLES / name, example, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     (example / ".env").write_text("".join(f"{variable}={value}\n" for variable, value in POISON.items()))
-    hidden.mkdir()
-    (hidden / "sitecustomize.py").write_text("" if sdks else NO_SDKS)
     done = subprocess.run(
         [sys.executable, "-m", *options],
         cwd=example,
-        env={**POISON, "PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(hidden), "PYTHONUTF8": "1"},
+        env=environment_of_somebody(folder, sdks=sdks),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -114,3 +122,15 @@ def test_all_tests_pass_in_one_process(name: str, tmp_path: Path) -> None:
 def test_tests_of_unittest_need_nothing_else(tmp_path: Path) -> None:
     """Those of the script pass where neither an SDK nor pytest takes part."""
     assert passed(run_tests("report-script", tmp_path, "unittest", sdks=False)) >= 10
+
+
+def test_the_page_on_testing_needs_no_sdk(tmp_path: Path) -> None:
+    """Who follows the tutorial without any SDK of a store, and has much set, sees what it says."""
+    folder = tmp_path / "page"
+    folder.mkdir()
+    variables = environment_of_somebody(tmp_path, sdks=False)
+    for block in blocks_of(ROOT / "docs" / "testing.md"):
+        if block.file:
+            (folder / block.file).write_text(block.text)
+        elif block.language == "console":
+            run_console(block, folder, variables)
