@@ -76,6 +76,8 @@ class TestMain(EnvironmentMixin, FakeMixin, unittest.TestCase):
         self.confguard_env["REPORT_ORDERS"] = "not-there.csv"
         self.confguard_fake[KEY] = fails("denied")
         assert_refuses(main, invalid="orders", denied="signing_key")
+        with self.assertRaisesRegex(SystemExit, "ReportSettings: 2 errors, 0 warnings"):
+            main()
 
     def test_a_store_that_is_out_is_no_reason_to_sign_with_nothing(self) -> None:
         self.confguard_fake[KEY] = fails("unavailable")
