@@ -140,14 +140,14 @@ def _may_be_taken_for_secrets(masks: Collection[bytes], beginning: bytes, patter
     """Whether a mask, all of which begin so, can hold a form, alone or with what stands around it, which would be found again."""
     if any(search(mask) for mask in masks):
         return True
+    longest = max(map(len, masks))
     for form in patterns:
         opening, closing = form.find(b"["), form.find(b"]")
         while opening >= 0:
-            tail = form[opening:]
-            if tail.startswith(beginning) or beginning.startswith(tail):
+            if form.startswith(beginning, opening) or beginning.startswith(form[opening : opening + len(beginning) + 1]):
                 return True
             opening = form.find(b"[", opening + 1)
-        while closing >= 0:
+        while 0 <= closing < longest:
             if any(mask.endswith(form[: closing + 1]) for mask in masks):
                 return True
             closing = form.find(b"]", closing + 1)

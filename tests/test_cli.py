@@ -251,9 +251,19 @@ def test_an_interrupt_ends_the_command() -> None:
     """Ctrl-C during a fetch ends the command at once, with 130 and no traceback."""
     command = Path(sysconfig.get_path("scripts")) / "confguard"
     environment = {**os.environ, "REFERENCE": "store://hang"}
-    with subprocess.Popen(
-        [command, "check", "service_settings:Bound"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    # A job in the background of a shell ignores it, and hands that on.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [command, "check", "service_settings:Bound"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         assert process.stderr is not None
         assert process.stderr.readline() == "fetching\n"
         process.send_signal(signal.SIGINT)
