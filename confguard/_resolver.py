@@ -89,12 +89,12 @@ def resolve(asks: Sequence[Ask], deadline: Deadline, watcher: Watcher = unwatche
         deadline: What has no answer by then is ``unavailable``.
         watcher: Told in the calling thread when a provider is asked and when it has answered.
     """
-    failures, placed, batches = _batches(asks)
+    places, batches = _batches(asks)
     quiet(name for batch in batches for name in getattr(batch.provider, "loggers", ()))
-    replies = _run(batches, deadline, watcher) if batches else []
+    replies = _run(batches, deadline, watcher)
     answers = [
-        failure or replies[number].get(ask.reference) or deadline.failure(str(ask.reference))
-        for ask, failure, number in zip(asks, failures, placed, strict=True)
+        place if isinstance(place, Failure) else replies[place].get(ask.reference) or deadline.failure(str(ask.reference))
+        for ask, place in zip(asks, places, strict=True)
     ]
     warnings = tuple((batch.scheme, sentence) for batch in batches for sentence in _warnings(batch.provider))
     return Resolved(answers, warnings)
@@ -107,42 +107,43 @@ def _warnings(provider: Provider) -> Sequence[str]:
 
 def unanswerable(asks: Sequence[Ask]) -> Sequence[Failure | None]:
     """For each ask, why it can be asked of nobody, as far as that is known without a network."""
-    return _batches(asks)[0]
+    return [place if isinstance(place, Failure) else None for place in _batches(asks)[0]]
 
 
 def requests_of(asks: Sequence[Ask]) -> Mapping[str, int]:
     """By scheme, at most how many requests one round of these makes where all goes well, as far as providers tell."""
     counts: dict[str, int] = {}
-    for batch in _batches(asks)[2]:
+    for batch in _batches(asks)[1]:
         count: Callable[[Sequence[Reference]], int] = getattr(batch.provider, "requests", len)
         for scheme in dict.fromkeys(reference.scheme for reference in batch.references):
             counts[scheme] = counts.get(scheme, 0) + count([one for one in batch.references if one.scheme == scheme])
     return counts
 
 
-def _batches(asks: Sequence[Ask]) -> tuple[list[Failure | None], list[int], list[_Batch]]:
-    """For each ask why nobody can be asked, or else the number of its batch; and the batches, one for each provider."""
+def _batches(asks: Sequence[Ask]) -> tuple[list[int | Failure], list[_Batch]]:
+    """For each ask the number of its batch, or why nobody can be asked; and the batches, one for each provider."""
     made: list[Provider] = []
     numbers: dict[int, int] = {}
     batches: list[_Batch] = []
-    failures: list[Failure | None] = []
-    placed: list[int] = []
+    places: list[int | Failure] = []
     for ask in asks:
-        scheme = ask.reference.scheme
-        provider = find_provider(scheme, ask.configured, made)
-        failure = provider if isinstance(provider, Failure) else cannot_ask(provider, ask.reference)
-        failures.append(failure)
-        if failure is not None or isinstance(provider, Failure):
-            placed.append(-1)
+        provider = _provider_of(ask, made)
+        if isinstance(provider, Failure):
+            places.append(provider)
             continue
-        if not any(provider is known for known in (*ask.configured, *made)):
-            made.append(provider)  # one of ours serves several schemes and classes, and is made once
-        if id(provider) not in numbers:
-            numbers[id(provider)] = len(batches)
-            batches.append(_Batch(provider, scheme, {}))
-        placed.append(numbers[id(provider)])
-        batches[placed[-1]].references[ask.reference] = None
-    return failures, placed, batches
+        number = numbers.setdefault(id(provider), len(batches))
+        if number == len(batches):
+            batches.append(_Batch(provider, ask.reference.scheme, {}))
+            if not any(provider is known for known in ask.configured):
+                made.append(provider)  # one of ours serves several schemes and classes, and is made once
+        batches[number].references[ask.reference] = None
+        places.append(number)
+    return places, batches
+
+
+def _provider_of(ask: Ask, made: Sequence[Provider]) -> Provider | Failure:
+    provider = find_provider(ask.reference.scheme, ask.configured, made)
+    return provider if isinstance(provider, Failure) else cannot_ask(provider, ask.reference) or provider
 
 
 def _run(batches: Sequence[_Batch], deadline: Deadline, watcher: Watcher) -> list[Mapping[Reference, Answer]]:
