@@ -226,8 +226,8 @@ def _has_value(found: Any) -> bool:
 def _is_told_by_version(found: Found) -> bool:
     """Whether a version, which is shown, is the value, a part of it, or more."""
     value = found.value if isinstance(found.value, str) else found.value.decode(errors="ignore")
-    version = found.version or ""
-    return min(len(version), len(value)) >= SHORTEST and (version in value or value in version)
+    version = found.version
+    return version is not None and min(len(version), len(value)) >= SHORTEST and (version in value or value in version)
 
 
 def _is_whole(failure: Any) -> bool:

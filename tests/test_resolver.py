@@ -10,9 +10,9 @@ from time import monotonic
 from typing import Annotated, Any, ClassVar
 
 import pytest
-from pydantic import SecretStr, create_model
+from pydantic import SecretBytes, SecretStr, create_model
 
-from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, validate
+from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, explain, validate
 from confguard.provider import Deadline, Failure, Found, Provider, Reference, fan_out
 from tests.doubles import Hanging, Store
 
@@ -118,7 +118,10 @@ def test_a_reply_that_breaks_the_contract_is_a_defect(reply: Any) -> None:
         def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Any:
             return reply
 
-    assert kinds_of(settings_of({"a": "store://a"}, Broken())) == {"a": "defect"}
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_of({"a": "store://a"}, Broken()))
+    (problem,) = caught.value.problems
+    assert (problem.kind, problem.message, problem.tip) == ("defect", f"{Broken.__qualname__} gave no answer for store://a", OURS)
 
 
 def test_a_reference_that_nobody_can_be_asked_for_keeps_none_from_being_asked(store: Store) -> None:
@@ -214,6 +217,35 @@ def test_a_value_that_is_neither_text_nor_bytes_is_a_defect(found: Mapping[str, 
     """So is a version that is no text."""
     made: Any = Found
     assert given(made(**{"value": "x", **found})) == {"a": "defect"}
+
+
+@pytest.mark.parametrize(
+    ("value", "version", "shown"),
+    [
+        ("k3y-of-a-store", "k3y-of-a-store", None),
+        ("k3y-of-a-store", "of-a", None),
+        ("k3y-of-a-store", "v k3y-of-a-store", None),
+        (b"k3y-of-a-store", "of-a", None),
+        (b"\xffk3y-of-a-store\xfe", "k3y-of-a-store", None),
+        ("k3y-of-a-store", "k3y", "k3y"),
+        ("k3y", "k3y-of", "k3y-of"),
+        ("k3y-of-a-store", "2026-01", "2026-01"),
+        ("k3y-of-a-store", None, None),
+    ],
+)
+def test_a_version_is_shown_unless_it_tells_the_value(value: str | bytes, version: str | None, shown: str | None) -> None:
+    """One that is the value, four or more characters of it, or more than it, is left out of what is explained."""
+    store = Store()
+    store.put("a", value, version)
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+
+        a: Annotated[SecretBytes, From("store://a")]
+
+    (row,) = explain(validate(Settings))
+    assert row.origin is not None
+    assert row.origin.version == shown
 
 
 @pytest.mark.parametrize(
