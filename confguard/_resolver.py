@@ -193,8 +193,6 @@ def _collect(
 
 def _ask(batch: _Batch, deadline: Deadline) -> Mapping[Reference, Answer]:
     """Ask one provider and close it; of what slips through its edge the type alone is kept, since its text may hold a secret."""
-    reply: Mapping[Reference, Answer] = {}
-    failure: Failure | None = None
     try:
         with _closed_after(batch.provider):
             reply = batch.provider.fetch(tuple(batch.references), deadline=deadline)
@@ -202,9 +200,9 @@ def _ask(batch: _Batch, deadline: Deadline) -> Mapping[Reference, Answer]:
         failure = sdk_missing(batch.scheme, exc.name)
     except BaseException as exc:  # noqa: BLE001 - becomes a problem that names the provider
         failure = _defect(batch.provider, f"raised {type(exc).__qualname__}")
-    if failure is not None:
-        return dict.fromkeys(batch.references, failure)
-    return {reference: _checked(batch.provider, reference, reply) for reference in batch.references}
+    else:
+        return {reference: _checked(batch.provider, reference, reply) for reference in batch.references}
+    return dict.fromkeys(batch.references, failure)
 
 
 def _checked(provider: Provider, reference: Reference, reply: object) -> Answer:

@@ -26,10 +26,10 @@ class Binding:
     """
 
     choices: tuple[Template, ...]
-    each: "Each | None" = None
-    when: When | None = None
-    secret: bool = True
-    on_outage: bool = False
+    each: "Each | None"
+    when: When | None
+    secret: bool
+    on_outage: bool
 
     @property
     def deciding(self) -> frozenset[str]:
@@ -65,33 +65,33 @@ class Node:
         required: Whether its own model wants it.
         optional: Whether its default is None, so that a model left alone stays away.
         is_json: Whether a text for it is read as JSON.
-        binding: What it is bound to.
-        required_when: Where it is required although it has a default.
         takes_empty: Whether an empty secret is as good as any.
         children: Its fields, where it is a nested model.
         model: The nested model itself.
         default: The default of a secret, which is one too; of a model with secrets, the instance.
         makes_secret: Whether a function of the class makes that default, so that nobody else knows it.
         possible: The values that a literal or an enumeration can have; None for any other type.
+        binding: What it is bound to.
+        required_when: Where it is required although it has a default.
         file_variable: The variable that names a file with its value, where it is not called by the usual rule.
     """
 
     path: str
     name: str
     keys: tuple[Key, ...]
-    by_name: bool = True
-    secret: bool = False
-    required: bool = True
-    optional: bool = False
-    is_json: bool = False
+    by_name: bool
+    secret: bool
+    required: bool
+    optional: bool
+    is_json: bool
+    takes_empty: bool
+    children: "tuple[Node, ...]"
+    model: type | None
+    default: object = dataclasses.field(repr=False, compare=False)
+    makes_secret: bool
+    possible: tuple[object, ...] | None
     binding: Binding | None = None
     required_when: When | None = None
-    takes_empty: bool = False
-    children: "tuple[Node, ...]" = ()
-    model: type | None = None
-    default: object = dataclasses.field(default=None, repr=False, compare=False)
-    makes_secret: bool = False
-    possible: tuple[object, ...] | None = None
     file_variable: str | None = None
 
     @property
@@ -116,8 +116,8 @@ class Schema:
     name: str
     nodes: tuple[Node, ...]
     models: frozenset[type]
-    rules: tuple[tuple[str, str], ...] = ()
-    computed: tuple[str, ...] = ()
+    rules: tuple[tuple[str, str], ...]
+    computed: tuple[str, ...]
     mistakes: tuple[Problem, ...] = ()
 
     @cached_property
