@@ -4,10 +4,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from confguard._bindings import When
 from confguard._problem import Problem
 from confguard._reference import Template
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Key = tuple[str | int, ...]
 """How one alias reaches a value in the input: ``("APP_ENV",)``, or ``("db", 0, "host")`` for an alias path."""
@@ -115,7 +119,7 @@ class Schema:
 
     name: str
     nodes: tuple[Node, ...]
-    models: frozenset[type]
+    models: "frozenset[type[BaseModel]]"
     rules: tuple[tuple[str, str], ...]
     computed: tuple[str, ...]
     mistakes: tuple[Problem, ...] = ()
@@ -131,11 +135,10 @@ class Schema:
         return tuple(trail for trail in self.trails.values() if not trail[-1].children)
 
     @cached_property
-    def names(self) -> frozenset[str]:
+    def names(self) -> frozenset[str | int]:
         """Every name and alias of a field, here and in the models within: what a location may be told by."""
-        models = [model for model in self.models if hasattr(model, "__pydantic_fields__")]
-        inner = {name for model in models for name in model.__pydantic_fields__}
-        return frozenset(inner) | {str(part) for trail in self.trails.values() for key in trail[-1].keys for part in key}
+        inner = frozenset(name for model in self.models for name in model.__pydantic_fields__)
+        return inner | {part for trail in self.trails.values() for key in trail[-1].keys for part in key}
 
     @cached_property
     def flat(self) -> "tuple[tuple[str | int, Trail], ...]":
