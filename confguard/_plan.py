@@ -6,7 +6,7 @@ from itertools import product
 
 from confguard._bindings import When, plain
 from confguard._reference import PLACEHOLDER, Reference, Template
-from confguard._schema import Schema
+from confguard._schema import Binding, Schema
 
 DECODE = "decode"
 """The parameter that belongs to the core: how the value's text is to be read. Providers never see it."""
@@ -20,45 +20,50 @@ class Line:
         payload: What the provider is asked for, as it is written in code.
         reference: The same, good for asking where no field's value has to be filled in; else its path has the fields' names.
         fields: The paths of the fields that are bound to it.
-        note: When it is asked for, where that depends on something: a condition, or another reference that comes first.
+        notes: When it is asked for, where that depends on something: conditions, or other references that come first. Any of them
+            is enough.
         rounds: In which rounds it is asked for: 0, and later ones where it is an alternative.
     """
 
     payload: str
     reference: Reference
     fields: tuple[str, ...]
-    note: str = ""
-    rounds: frozenset[int] = frozenset({0})
+    notes: tuple[str, ...]
+    rounds: frozenset[int]
 
 
 def make_plan(schema: Schema) -> Mapping[str, tuple[Line, ...]]:
     """By scheme, everything that a load may have to fetch, each payload once; where a source has the value, it is not."""
     lines: dict[str, dict[str, Line]] = {}
-    for trail in schema.bound:
-        binding = trail[-1].binding
-        assert binding is not None  # noqa: S101 - that is what makes it bound
+    for path, binding in _bindings(schema):
         for at, choice in enumerate(binding.choices):
-            notes = [f"when {binding.when}"] if binding.when is not None else []
+            parts = [f"when {binding.when}"] if binding.when is not None else []
             turn = at if binding.each is None else 0
-            notes += ["where the one before is missing"] if turn else []
+            parts += ["where the one before is missing"] if turn else []
+            notes = (", ".join(parts),) if parts else ()
             known = lines.setdefault(choice.rest.scheme, {})
             text = _payload_text(choice)
-            line = Line(text, payload_of(_named(choice)), (trail[-1].path,), ", ".join(notes), frozenset({turn}))
+            line = Line(text, payload_of(_named(choice)), (path,), notes, frozenset({turn}))
             known[text] = _joined(known[text], line) if text in known else line
     return {scheme: tuple(known.values()) for scheme, known in lines.items()}
 
 
+def _bindings(schema: Schema) -> Iterator[tuple[str, Binding]]:
+    """The path and the binding of every field that has one."""
+    for path, trail in schema.trails.items():
+        if (binding := trail[-1].binding) is not None:
+            yield path, binding
+
+
 def _joined(one: Line, other: Line) -> Line:
     """Two lines for one payload: it is asked for where either is."""
-    note = " or ".join(dict.fromkeys((one.note, other.note))) if one.note and other.note else ""
+    notes = tuple(dict.fromkeys((*one.notes, *other.notes))) if one.notes and other.notes else ()
     fields = tuple(dict.fromkeys((*one.fields, *other.fields)))
-    return replace(one, fields=fields, note=note, rounds=one.rounds | other.rounds)
+    return replace(one, fields=fields, notes=notes, rounds=one.rounds | other.rounds)
 
 
 def _named(choice: Template) -> Reference:
     """The reference with the names of fields in its path, so that what is filled in differently is different."""
-    if not choice.names:
-        return choice.rest
     return replace(choice.rest, path="".join(f"{{{piece}}}" if at % 2 else piece for at, piece in enumerate(choice.pieces)))
 
 
@@ -78,9 +83,8 @@ def references_of(schema: Schema, given: Mapping[str, str], wanted: Callable[[st
     Raises:
         InvalidReferenceError: A value that is given cannot stand in a path.
     """
-    for trail in schema.bound:
-        binding = trail[-1].binding
-        if binding is None or not wanted(trail[-1].path) or (binding.when is not None and _rules_out(binding.when, given)):
+    for path, binding in _bindings(schema):
+        if not wanted(path) or (binding.when is not None and _rules_out(binding.when, given)):
             continue
         for choice in binding.choices:
             names = tuple(dict.fromkeys(choice.names))
@@ -103,6 +107,4 @@ def _values_of(schema: Schema, name: str, given: Mapping[str, str], when: When |
 
 def payload_of(reference: Reference) -> Reference:
     """What a provider is asked for to get at a reference; two that differ in fragment and decoding alone share a payload."""
-    if not reference.fragment and not reference.params:
-        return reference
     return replace(reference, params=tuple(pair for pair in reference.params if pair[0] != DECODE), fragment="")

@@ -127,7 +127,7 @@ def _masked(data: bytes, spans: Sequence[Span], masks: Sequence[bytes]) -> bytes
 
 def _on_characters(data: bytes, start: int, end: int) -> tuple[int, int]:
     """A span widened to whole characters of UTF-8: a binary secret may begin in the middle of one."""
-    while start and data[start] & 0xC0 == 0x80:
+    while data[start] & 0xC0 == 0x80:  # of a text the first byte begins a character
         start -= 1
     while end < len(data) and data[end] & 0xC0 == 0x80:
         end += 1

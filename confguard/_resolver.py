@@ -90,12 +90,12 @@ def resolve(asks: Sequence[Ask], deadline: Deadline, watcher: Watcher = unwatche
         deadline: What has no answer by then is ``unavailable``.
         watcher: Told in the calling thread when a provider is asked and when it has answered.
     """
-    failures, placed, batches = _batches(asks)
+    places, batches = _batches(asks)
     quiet(name for batch in batches for name in getattr(batch.provider, "loggers", ()))
-    replies = _run(batches, deadline, watcher) if batches else []
+    replies = _run(batches, deadline, watcher)
     answers = [
-        failure or replies[number].get(ask.reference) or deadline.failure(str(ask.reference))
-        for ask, failure, number in zip(asks, failures, placed, strict=True)
+        place if isinstance(place, Failure) else replies[place].get(ask.reference) or deadline.failure(str(ask.reference))
+        for ask, place in zip(asks, places, strict=True)
     ]
     warnings = tuple((batch.scheme, sentence) for batch in batches for sentence in _warnings(batch.provider))
     return Resolved(answers, warnings)
@@ -108,42 +108,43 @@ def _warnings(provider: Provider) -> Sequence[str]:
 
 def unanswerable(asks: Sequence[Ask]) -> Sequence[Failure | None]:
     """For each ask, why it can be asked of nobody, as far as that is known without a network."""
-    return _batches(asks)[0]
+    return [place if isinstance(place, Failure) else None for place in _batches(asks)[0]]
 
 
 def requests_of(asks: Sequence[Ask]) -> Mapping[str, int]:
     """By scheme, at most how many requests one round of these makes where all goes well, as far as providers tell."""
     counts: dict[str, int] = {}
-    for batch in _batches(asks)[2]:
+    for batch in _batches(asks)[1]:
         count: Callable[[Sequence[Reference]], int] = getattr(batch.provider, "requests", len)
         for scheme in dict.fromkeys(reference.scheme for reference in batch.references):
             counts[scheme] = counts.get(scheme, 0) + count([one for one in batch.references if one.scheme == scheme])
     return counts
 
 
-def _batches(asks: Sequence[Ask]) -> tuple[list[Failure | None], list[int], list[_Batch]]:
-    """For each ask why nobody can be asked, or else the number of its batch; and the batches, one for each provider."""
+def _batches(asks: Sequence[Ask]) -> tuple[list[int | Failure], list[_Batch]]:
+    """For each ask the number of its batch, or why nobody can be asked; and the batches, one for each provider."""
     made: list[Provider] = []
     numbers: dict[int, int] = {}
     batches: list[_Batch] = []
-    failures: list[Failure | None] = []
-    placed: list[int] = []
+    places: list[int | Failure] = []
     for ask in asks:
-        scheme = ask.reference.scheme
-        provider = find_provider(scheme, ask.configured, made)
-        failure = provider if isinstance(provider, Failure) else cannot_ask(provider, ask.reference)
-        failures.append(failure)
-        if failure is not None or isinstance(provider, Failure):
-            placed.append(-1)
+        provider = _provider_of(ask, made)
+        if isinstance(provider, Failure):
+            places.append(provider)
             continue
-        if not any(provider is known for known in (*ask.configured, *made)):
-            made.append(provider)  # one of ours serves several schemes and classes, and is made once
-        if id(provider) not in numbers:
-            numbers[id(provider)] = len(batches)
-            batches.append(_Batch(provider, scheme, {}))
-        placed.append(numbers[id(provider)])
-        batches[placed[-1]].references[ask.reference] = None
-    return failures, placed, batches
+        number = numbers.setdefault(id(provider), len(batches))
+        if number == len(batches):
+            batches.append(_Batch(provider, ask.reference.scheme, {}))
+            if not any(provider is known for known in ask.configured):
+                made.append(provider)  # one of ours serves several schemes and classes, and is made once
+        batches[number].references[ask.reference] = None
+        places.append(number)
+    return places, batches
+
+
+def _provider_of(ask: Ask, made: Sequence[Provider]) -> Provider | Failure:
+    provider = find_provider(ask.reference.scheme, ask.configured, made)
+    return provider if isinstance(provider, Failure) else cannot_ask(provider, ask.reference) or provider
 
 
 def _run(batches: Sequence[_Batch], deadline: Deadline, watcher: Watcher) -> list[Mapping[Reference, Answer]]:
@@ -195,8 +196,6 @@ def _ask(batch: _Batch, deadline: Deadline) -> Mapping[Reference, Answer]:
     """Ask one provider and close it; of what slips through its edge the type alone is kept, since its text may hold a secret."""
     if (refused := refusals(batch.provider, tuple(batch.references))) is not None:
         return refused
-    reply: Mapping[Reference, Answer] = {}
-    failure: Failure | None = None
     try:
         with _closed_after(batch.provider):
             reply = batch.provider.fetch(tuple(batch.references), deadline=deadline)
@@ -204,9 +203,9 @@ def _ask(batch: _Batch, deadline: Deadline) -> Mapping[Reference, Answer]:
         failure = sdk_missing(batch.scheme, exc.name)
     except BaseException as exc:  # noqa: BLE001 - becomes a problem that names the provider
         failure = _defect(batch.provider, f"raised {type(exc).__qualname__}")
-    if failure is not None:
-        return dict.fromkeys(batch.references, failure)
-    return {reference: _checked(batch.provider, reference, reply) for reference in batch.references}
+    else:
+        return {reference: _checked(batch.provider, reference, reply) for reference in batch.references}
+    return dict.fromkeys(batch.references, failure)
 
 
 def _checked(provider: Provider, reference: Reference, reply: object) -> Answer:
@@ -228,8 +227,8 @@ def _has_value(found: Any) -> bool:
 def _is_told_by_version(found: Found) -> bool:
     """Whether a version, which is shown, is the value, a part of it, or more."""
     value = found.value if isinstance(found.value, str) else found.value.decode(errors="ignore")
-    version = found.version or ""
-    return min(len(version), len(value)) >= SHORTEST and (version in value or value in version)
+    version = found.version
+    return version is not None and min(len(version), len(value)) >= SHORTEST and (version in value or value in version)
 
 
 def _is_whole(failure: Any) -> bool:

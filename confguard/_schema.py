@@ -4,10 +4,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from confguard._bindings import When
 from confguard._problem import Problem
 from confguard._reference import Template
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Key = tuple[str | int, ...]
 """How one alias reaches a value in the input: ``("APP_ENV",)``, or ``("db", 0, "host")`` for an alias path."""
@@ -26,10 +30,10 @@ class Binding:
     """
 
     choices: tuple[Template, ...]
-    each: "Each | None" = None
-    when: When | None = None
-    secret: bool = True
-    on_outage: bool = False
+    each: "Each | None"
+    when: When | None
+    secret: bool
+    on_outage: bool
 
     @property
     def deciding(self) -> frozenset[str]:
@@ -65,33 +69,33 @@ class Node:
         required: Whether its own model wants it.
         optional: Whether its default is None, so that a model left alone stays away.
         is_json: Whether a text for it is read as JSON.
-        binding: What it is bound to.
-        required_when: Where it is required although it has a default.
         takes_empty: Whether an empty secret is as good as any.
         children: Its fields, where it is a nested model.
         model: The nested model itself.
         default: The default of a secret, which is one too; of a model with secrets, the instance.
         makes_secret: Whether a function of the class makes that default, so that nobody else knows it.
         possible: The values that a literal or an enumeration can have; None for any other type.
+        binding: What it is bound to.
+        required_when: Where it is required although it has a default.
         file_variable: The variable that names a file with its value, where it is not called by the usual rule.
     """
 
     path: str
     name: str
     keys: tuple[Key, ...]
-    by_name: bool = True
-    secret: bool = False
-    required: bool = True
-    optional: bool = False
-    is_json: bool = False
+    by_name: bool
+    secret: bool
+    required: bool
+    optional: bool
+    is_json: bool
+    takes_empty: bool
+    children: "tuple[Node, ...]"
+    model: type | None
+    default: object = dataclasses.field(repr=False, compare=False)
+    makes_secret: bool
+    possible: tuple[object, ...] | None
     binding: Binding | None = None
     required_when: When | None = None
-    takes_empty: bool = False
-    children: "tuple[Node, ...]" = ()
-    model: type | None = None
-    default: object = dataclasses.field(default=None, repr=False, compare=False)
-    makes_secret: bool = False
-    possible: tuple[object, ...] | None = None
     file_variable: str | None = None
 
     @property
@@ -115,9 +119,9 @@ class Schema:
 
     name: str
     nodes: tuple[Node, ...]
-    models: frozenset[type]
-    rules: tuple[tuple[str, str], ...] = ()
-    computed: tuple[str, ...] = ()
+    models: "frozenset[type[BaseModel]]"
+    rules: tuple[tuple[str, str], ...]
+    computed: tuple[str, ...]
     mistakes: tuple[Problem, ...] = ()
 
     @cached_property
@@ -131,11 +135,10 @@ class Schema:
         return tuple(trail for trail in self.trails.values() if not trail[-1].children)
 
     @cached_property
-    def names(self) -> frozenset[str]:
+    def names(self) -> frozenset[str | int]:
         """Every name and alias of a field, here and in the models within: what a location may be told by."""
-        models = [model for model in self.models if hasattr(model, "__pydantic_fields__")]
-        inner = {name for model in models for name in model.__pydantic_fields__}
-        return frozenset(inner) | {str(part) for trail in self.trails.values() for key in trail[-1].keys for part in key}
+        inner = frozenset(name for model in self.models for name in model.__pydantic_fields__)
+        return inner | {part for trail in self.trails.values() for key in trail[-1].keys for part in key}
 
     @cached_property
     def flat(self) -> "tuple[tuple[str | int, Trail], ...]":

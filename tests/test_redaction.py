@@ -356,10 +356,16 @@ def test_bytes_are_known_as_they_are_and_by_the_text_in_them() -> None:
         assert "[redacted:field0]" in redactor.redact(f"<{text}>")
 
 
-def test_a_binary_secret_in_the_middle_of_a_character_leaves_text_readable() -> None:
-    """Bytes that are a part of characters in a text are hidden with these characters, and what comes back is text."""
-    secret = "äöüä".encode()[1:-1]
-    assert knowing(secret).redact("<äöüä>") == "<[redacted:field0]>"
+@pytest.mark.parametrize("text", ["äöüä", "åéåé", "😀😀", "aé→é", "→é😃b"])
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (1, 1), (1, 2), (3, 1)])
+def test_a_binary_secret_in_the_middle_of_a_character_leaves_text_readable(text: str, first: int, last: int) -> None:
+    """Bytes that are a part of characters in a text are hidden with these characters and no others, at its ends too."""
+    raw = text.encode()
+    secret = raw[first : len(raw) - last]
+    before, after = len(raw[:first].decode(errors="ignore")), len(raw[len(raw) - last :].decode(errors="ignore"))
+    for left, right in [("", ""), ("<", ">"), ("ä", "ä")]:
+        expected = f"{left}{text[:before]}[redacted:field0]{text[len(text) - after :]}{right}"
+        assert knowing(secret).redact(f"{left}{text}{right}") == expected
 
 
 @pytest.mark.parametrize("value", ["", "abc", "true", "TRUE", "5432", " 8080 ", "localhost", "postgres", "production"])
@@ -376,6 +382,34 @@ def test_what_was_learned_longest_ago_is_forgotten_and_counted(monkeypatch: pyte
     redactor.learn("third-secret", "third")
     assert redactor.forgotten == 1
     assert redactor.redact("first-secret second-secret") == "[redacted:field0] second-secret"
+
+
+def test_what_is_forgotten_is_text_like_any_other() -> None:
+    """After `forget_all` nothing is hidden, and what is learned then is."""
+    first, second = secrets.token_urlsafe(), secrets.token_urlsafe()
+    redactor = knowing(first)
+    assert redactor.redact(first) == "[redacted:field0]"
+    redactor.forget_all()
+    assert redactor.redact(first) == first
+    redactor.learn(second, "second")
+    assert redactor.redact(first + second) == f"{first}[redacted:second]"
+
+
+def test_whether_a_text_holds_a_secret_is_told() -> None:
+    """Whatever else is in it: half of a surrogate pair comes from a variable that is no UTF-8."""
+    secret = secrets.token_urlsafe()
+    redactor = knowing(secret)
+    texts = [f"<{secret}>", f"\udce4{secret}", "\udce4", ""]
+    assert [redactor.holds_secret(text) for text in texts] == [True, True, False, False]
+
+
+def test_what_is_searched_for_is_made_once() -> None:
+    """As long as nothing is learned it is the same, which a process that logs a lot depends on."""
+    redactor = knowing(secrets.token_urlsafe())
+    known = redactor.known()
+    assert redactor.known() is known
+    redactor.learn(secrets.token_urlsafe(), "another")
+    assert redactor.known() is not known
 
 
 def test_shows_and_pickles_nothing() -> None:

@@ -10,11 +10,13 @@ from time import monotonic
 from typing import Annotated, Any, ClassVar
 
 import pytest
-from pydantic import SecretStr, create_model
+from pydantic import SecretBytes, SecretStr, create_model
 
-from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, validate
+from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, explain, validate
 from confguard.provider import Deadline, Failure, Found, Provider, Reference, fan_out
 from tests.doubles import Hanging, Store
+
+OURS = "this is a fault of the provider; please report it"
 
 
 def settings_of(references: Mapping[str, str], *providers: Provider) -> type[BaseSettings]:
@@ -116,7 +118,158 @@ def test_a_reply_that_breaks_the_contract_is_a_defect(reply: Any) -> None:
         def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Any:
             return reply
 
-    assert kinds_of(settings_of({"a": "store://a"}, Broken())) == {"a": "defect"}
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_of({"a": "store://a"}, Broken()))
+    (problem,) = caught.value.problems
+    assert (problem.kind, problem.message, problem.tip) == ("defect", f"{Broken.__qualname__} gave no answer for store://a", OURS)
+
+
+def test_a_reference_that_nobody_can_be_asked_for_keeps_none_from_being_asked(store: Store) -> None:
+    """It is told beside what the store says of those after it."""
+    assert kinds_of(settings_of({"a": "stoer://a", "b": "store://b"}, store)) == {"a": "unconfigured", "b": "missing"}
+
+
+def test_a_provider_that_one_class_is_given_answers_no_other_class(store: Store) -> None:
+    """Classes that are loaded together have their own providers each."""
+    store.put("a", "what a store holds")
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_of({"a": "store://a"}, store), settings_of({"b": "store://a"}))
+    assert [(problem.field, problem.kind) for problem in caught.value.problems] == [("b", "unconfigured")]
+
+
+def test_no_connection_is_cut_before_the_deadline() -> None:
+    """A provider that has time left may wait for bytes."""
+    left, right = socket.socketpair()
+    left.settimeout(0.3)
+    ends: list[str] = []
+
+    class Waiting(Store):
+        def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
+            deadline.watch(left)
+            try:
+                left.recv(1)
+                ends.append("cut")
+            except TimeoutError:
+                ends.append("its own time-out")
+            return {ref: Found("x") for ref in refs}
+
+    validate(settings_of({"a": "store://a"}, Waiting()))
+    assert ends == ["its own time-out"]
+    left.close()
+    right.close()
+
+
+def test_a_round_that_is_answered_leaves_the_deadline_to_the_next() -> None:
+    """An alternative is asked for with the time that is left, and not as if it was over."""
+    passed: list[bool] = []
+
+    class Noting(Store):
+        def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
+            passed.append(deadline.passed)
+            return super().fetch(refs, deadline=deadline)
+
+    store = Noting()
+    store.put("old", "what a store holds")
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+
+        a: Annotated[SecretStr, From("store://new", "store://old")]
+
+    validate(Settings)
+    assert passed == [False, False]
+
+
+def given(answer: Any) -> dict[str, str]:
+    """The kind of problem that a provider's answer becomes, whatever it is made of."""
+
+    class Giving(Store):
+        def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Any:
+            return dict.fromkeys(refs, answer)
+
+    return kinds_of(settings_of({"a": "store://a"}, Giving()))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"kind": "gone"},
+        {"message": None},
+        {"tip": 5},
+        {"request_id": b"4f2a"},
+        {"retry_after": "soon"},
+    ],
+)
+def test_a_failure_that_is_made_of_something_else_is_a_defect(answer: Mapping[str, Any]) -> None:
+    """A report is made of what a failure says; what it cannot show is the provider's fault."""
+    made: Any = Failure
+    assert given(made(**{"kind": "missing", "message": "there is none", **answer})) == {"a": "defect"}
+
+
+@pytest.mark.parametrize("retry_after", [None, 3, 0.5])
+def test_a_failure_is_told_as_the_provider_gave_it(retry_after: float | None) -> None:
+    """It need not say when to come again, and may in whole seconds or parts of one."""
+    assert given(Failure("throttled", "too many requests", "ask less", retry_after, "4f2a")) == {"a": "throttled"}
+
+
+@pytest.mark.parametrize("found", [{"value": 5}, {"value": None}, {"version": 7}])
+def test_a_value_that_is_neither_text_nor_bytes_is_a_defect(found: Mapping[str, Any]) -> None:
+    """So is a version that is no text."""
+    made: Any = Found
+    assert given(made(**{"value": "x", **found})) == {"a": "defect"}
+
+
+@pytest.mark.parametrize(
+    ("value", "version", "shown"),
+    [
+        ("k3y-of-a-store", "k3y-of-a-store", None),
+        ("k3y-of-a-store", "of-a", None),
+        ("k3y-of-a-store", "v k3y-of-a-store", None),
+        (b"k3y-of-a-store", "of-a", None),
+        (b"\xffk3y-of-a-store\xfe", "k3y-of-a-store", None),
+        ("k3y-of-a-store", "k3y", "k3y"),
+        ("k3y", "k3y-of", "k3y-of"),
+        ("k3y-of-a-store", "2026-01", "2026-01"),
+        ("k3y-of-a-store", None, None),
+    ],
+)
+def test_a_version_is_shown_unless_it_tells_the_value(value: str | bytes, version: str | None, shown: str | None) -> None:
+    """One that is the value, four or more characters of it, or more than it, is left out of what is explained."""
+    store = Store()
+    store.put("a", value, version)
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(providers=[store])
+
+        a: Annotated[SecretBytes, From("store://a")]
+
+    (row,) = explain(validate(Settings))
+    assert row.origin is not None
+    assert row.origin.version == shown
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "message", "tip"),
+    [
+        (
+            ModuleNotFoundError("gone", name="acme_sdk"),
+            "unconfigured",
+            "store:// needs the module acme_sdk, which is not installed",
+            "install what the provider of this scheme needs",
+        ),
+        (KeyError("what a store holds"), "defect", "Store raised KeyError", OURS),
+        (SystemExit("what a store holds"), "defect", "Store raised SystemExit", OURS),
+    ],
+)
+def test_what_a_provider_raises_is_told_by_its_type(
+    store: Store, raised: BaseException, kind: str, message: str, tip: str
+) -> None:
+    """Of a module that is missing its name is told, and of nothing the text, which may hold a secret."""
+    store.fail("a", raised)
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_of({"a": "store://a"}, store))
+    (problem,) = caught.value.problems
+    assert (problem.kind, problem.message, problem.tip) == (kind, message, tip)
 
 
 def test_a_provider_is_closed_whatever_came_of_its_fetch(store: Store) -> None:

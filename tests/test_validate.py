@@ -816,3 +816,44 @@ def test_explained_values_hide_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BANNER", f"pw={secret}")
     shown = {explained.field: explained.value for explained in explain(validate(Settings))}
     assert shown == {"password": "**********", "banner": "pw=[redacted:password]"}
+
+
+def test_a_place_within_a_value_is_told_by_names_of_fields_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is a field's, here or in a model of a list, is told; any other may be a secret."""
+
+    class Item(BaseModel):
+        port: int
+
+    class Settings(BaseSettings):
+        items: list[Item]
+        limits: dict[str, int]
+
+    monkeypatch.setenv("ITEMS", '[{"port": 1}, {"port": "many"}]')
+    monkeypatch.setenv("LIMITS", '{"limits": "many", "k3y": "many"}')
+    with pytest.raises(ConfigError) as caught:
+        validate(Settings)
+    places = [problem.message.partition(" (at ")[2] for problem in caught.value.problems]
+    assert sorted(places) == ["1.port)", "limits)", "…)"]
+
+
+def test_a_secret_that_only_a_place_in_a_list_leads_to_is_read_from_no_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """There is no name under which a file's content could be given to it, here or in a model, and nothing fails for that."""
+
+    class Tokens(BaseModel):
+        first: SecretStr = Field(validation_alias=AliasPath("all", 0))
+
+    class Settings(BaseSettings):
+        token: SecretStr = Field(validation_alias=AliasPath("tokens", 0))
+        nested: Tokens
+
+    for name in ("token", "tokens", "nested__first", "nested__all"):
+        (tmp_path / name).write_text(token_hex())
+        monkeypatch.setenv(f"{name.upper()}_FILE", str(tmp_path / name))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("NESTED", "{}")
+    assert {field: problem.kind for field, problem in problems_of(Settings).items()} == {
+        "token": "missing",
+        "nested.first": "missing",
+    }

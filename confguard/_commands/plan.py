@@ -111,7 +111,8 @@ def _text(rows: Sequence[_Row], requests: Mapping[str, int], *, several: bool) -
         for row in rows:
             if row.failure is None and row.line.reference.scheme == scheme:
                 prefix = f"{row.schema.name.partition(':')[2]}." if several else ""
-                merged.setdefault((row.line.payload, row.line.note), []).extend(f"{prefix}{path}" for path in row.line.fields)
+                wanting = merged.setdefault((row.line.payload, " or ".join(row.line.notes)), [])
+                wanting += [f"{prefix}{path}" for path in row.line.fields]
         for (payload, note), fields in merged.items():
             yield f"    {payload}  for {', '.join(dict.fromkeys(fields))}{f'  ({note})' if note else ''}"
     if len(requests) > 1:
