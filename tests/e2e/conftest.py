@@ -15,7 +15,7 @@ from confguard.testing._openbao import OpenBao
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "flask-service"
 TARGET = "myservice.settings:AppSettings"
-START = "from myservice import create_app; print(create_app().test_client().get('/healthz').text)"
+START = "from myservice import create_app; print(create_app(wait={}).test_client().get('/healthz').text)"
 
 READ = 'path "secret/data/{}" {{ capabilities = ["read"] }}'
 
@@ -38,9 +38,9 @@ class Service:
         """Run ``confguard check`` on its settings."""
         return self.run("-m", "confguard", "check", TARGET, *options)
 
-    def start(self) -> subprocess.CompletedProcess[str]:
+    def start(self, wait: float = 0.0) -> subprocess.CompletedProcess[str]:
         """Make the application and ask it how it is."""
-        return self.run("-c", START)
+        return self.run("-c", START.format(wait))
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python in the service's environment; warnings are errors."""
@@ -50,7 +50,7 @@ class Service:
             env=self.variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
