@@ -165,9 +165,14 @@ class _Apart:
 _handles: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
+def all_handles() -> list[Any]:
+    """The handles of the process that are alive. Nothing is loaded."""
+    return list(_handles.values())
+
+
 def handles_of(settings_class: type) -> list[Any]:
-    """The handles of a class that are alive. Nothing is loaded."""
-    return [handle for handle in list(_handles.values()) if type(handle).__confguard__.settings_class is settings_class]
+    """Those of one class."""
+    return [handle for handle in all_handles() if type(handle).__confguard__.settings_class is settings_class]
 
 
 def held(handle: object) -> Any:

@@ -152,8 +152,8 @@ class Load:
         wrong = {problem.field for problem in told}
         for path, names in self.undecided.items():
             if not wrong.intersection(names):
-                decides = "decides what it is bound to and" if len(names) == 1 else "decide what it is bound to and"
-                told.append(Problem("missing", path, f"{', '.join(names)} {decides} cannot be known before the whole class is"))
+                decides = "decides what it is bound to, and has" if len(names) == 1 else "decide what it is bound to, and have"
+                told.append(Problem("missing", path, f"{', '.join(names)} {decides} no valid value"))
         for problem in told:
             is_mistake = problem.kind == "mistake"
             hanging = [path for path, names in self.undecided.items() if problem.field in names and not is_mistake]

@@ -95,6 +95,11 @@ def _find(scheme: str, configured: Sequence[Provider], made: Sequence[Provider])
     return _of_ours(scheme, BUILTIN[scheme]) if scheme in BUILTIN else _registered(scheme)
 
 
+def lacks_sdk(scheme: str) -> bool:
+    """Whether a scheme is one of ours whose SDK is not installed."""
+    return scheme in BUILTIN and bool(BUILTIN[scheme].sdk) and not _is_installed(BUILTIN[scheme].sdk)
+
+
 def claims_on_ours(scheme: str) -> Failure | None:
     """Who else claims a scheme of ours by an entry point, which is never loaded."""
     others = _entry_points(scheme) if scheme in BUILTIN else []

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from confguard._forms import SHORTEST
 from confguard._quiet import THREAD_PREFIX, quiet
 from confguard._reference import Reference
-from confguard._registry import cannot_ask, find_provider, sdk_missing
+from confguard._registry import cannot_ask, find_provider, lacks_sdk, sdk_missing
 from confguard._stand_ins import refusals
 from confguard.provider import Deadline, Failure, FailureKind, Found, Provider
 
@@ -94,11 +94,19 @@ def resolve(asks: Sequence[Ask], deadline: Deadline, watcher: Watcher = unwatche
     quiet(name for batch in batches for name in getattr(batch.provider, "loggers", ()))
     replies = _run(batches, deadline, watcher)
     answers = [
-        place if isinstance(place, Failure) else replies[place].get(ask.reference) or deadline.failure(str(ask.reference))
+        _told(ask.reference, place)
+        if isinstance(place, Failure)
+        else replies[place].get(ask.reference) or deadline.failure(str(ask.reference))
         for ask, place in zip(asks, places, strict=True)
     ]
     warnings = tuple((batch.scheme, sentence) for batch in batches for sentence in _warnings(batch.provider))
     return Resolved(answers, warnings)
+
+
+def _told(reference: Reference, failure: Failure) -> Failure:
+    """Why nobody can be asked. Where a test would be refused to ask anyway, it is told that, and not what is to be installed."""
+    refused = refusals(None, [reference]) if lacks_sdk(reference.scheme) else None
+    return failure if refused is None else refused[reference]
 
 
 def _warnings(provider: Provider) -> Sequence[str]:

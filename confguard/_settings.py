@@ -279,6 +279,7 @@ def validate(
         TypeError: It is no settings class.
         ValueError: The timeout is not above 0, or ``only`` names a field that no class has.
     """
+    __tracebackhide__ = True  # pytest shows who called, and the report
     classes = [check_class(given, "validate") for given in settings_classes or (None,)]
     call = Call(classes, timeout, frozenset(only))
     with turn_to_load(given for given in settings_classes if class_of_handle(given) is not None) as turn:

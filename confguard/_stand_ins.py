@@ -42,9 +42,14 @@ def stand_ins() -> Sequence[StandIn]:
     return _stand_ins
 
 
-def refusals(provider: "Provider", references: "Sequence[Reference]") -> "Mapping[Reference, Failure] | None":
-    """Why a provider may not be asked; None where it may. The guard that came last decides, of all but local providers."""
-    if not _guards or is_local(provider):
+def refusals(provider: "Provider | None", references: "Sequence[Reference]") -> "Mapping[Reference, Failure] | None":
+    """Why a provider may not be asked; None where it may. The guard that came last decides, of all but local providers.
+
+    Args:
+        provider: The provider; None where there is none yet.
+        references: What it is asked for.
+    """
+    if not _guards or (provider is not None and is_local(provider)):
         return None
     return _guards[0](references)
 

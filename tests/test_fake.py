@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from pydantic import BaseModel, SecretBytes, SecretStr
 
-from confguard import BaseSettings, ConfigError, From, FromEach, Problem, SettingsConfigDict, explain, validate
+from confguard import BaseSettings, ConfigError, From, FromEach, Problem, SettingsConfigDict, explain, lazy, validate
 from confguard.provider import Deadline, Failure, FailureKind, Found, Provider, Reference
 from confguard.testing import ContractStore, FakeProvider, ProviderContract, fails, faking, then
 from confguard_aws import AWS
@@ -67,7 +67,7 @@ def test_a_key_that_is_not_set_fails_with_the_line_to_write(default: bool) -> No
         [problem] = problems_of(Two)
     wanted = "vault://secret/app#/other" if default else "vault://secret/app#/key"
     assert (problem.kind, problem.message) == ("unconfigured", f"the test has not set {wanted}")
-    assert problem.tip == f'write confguard_fake["{wanted}"] = …'
+    assert problem.tip == f'write confguard_fake["{wanted}"] = "…"'
 
 
 def test_a_payload_that_is_not_set_fails_with_the_line_to_write() -> None:
@@ -79,7 +79,7 @@ def test_a_payload_that_is_not_set_fails_with_the_line_to_write() -> None:
     with faking() as fake:
         [problem] = problems_of(Odd)
         assert problem.tip is not None
-        fake[json.loads(problem.tip.removeprefix("write confguard_fake[").removesuffix("] = …"))] = VALUE
+        fake[json.loads(problem.tip.removeprefix("write confguard_fake[").removesuffix('] = "…"'))] = VALUE
         assert shown(validate(Odd).key) == VALUE
 
 
@@ -417,8 +417,8 @@ def test_production_code_is_as_before_without_a_fake(store: Store) -> None:
         ("vault://a", None, TypeError, r'cannot be None: for what is not there, set fails\("missing"\)'),
         ("vault://a#/b", b"raw", TypeError, "cannot be bytes"),
         ("vault://a#/b", Found(b"raw"), TypeError, "cannot be bytes"),
-        ("vault://a", SecretStr("hunter2-hunter2"), TypeError, "cannot be a SecretStr"),
-        ("vault://a", {"b": SecretStr("hunter2-hunter2")}, TypeError, "cannot be a dict"),
+        ("vault://a", SecretStr("hunter2-hunter2"), TypeError, "cannot be of the type SecretStr"),
+        ("vault://a", {"b": SecretStr("hunter2-hunter2")}, TypeError, "cannot be of the type dict"),
     ],
 )
 def test_what_cannot_be_set_is_refused(reference: str, value: Any, error: type[Exception], message: str) -> None:
@@ -472,3 +472,27 @@ class TestFakeProvider(ProviderContract):
     @pytest.fixture
     def store(self) -> FakeStore:
         return FakeStore()
+
+
+def test_a_reference_that_is_nearly_one_that_is_set_is_told() -> None:
+    """A slip in the test, or in the class, is pointed out beside the line to write."""
+    with faking({"vault://secret/app#/kye": VALUE}):
+        [problem] = problems_of(One)
+    assert problem.message == "the test has not set vault://secret/app#/key; vault://secret/app#/kye is set"
+
+
+def test_when_to_come_back_is_a_number() -> None:
+    """A text would be found out only when somebody waits for it."""
+    with pytest.raises(TypeError, match="retry_after is a number of seconds, not of the type str"):
+        fails("throttled", retry_after="2")  # type: ignore[arg-type]
+
+
+def test_a_handle_loads_anew_under_a_fake_and_holds_afterwards_what_it_held() -> None:
+    """What another test loaded does not decide this one, and what this one loads decides no other."""
+    settings = lazy(One)
+    with faking({"vault://secret/app#/key": "outer"}):
+        assert shown(settings.key) == "outer"
+        with faking({"vault://secret/app#/key": VALUE}):
+            assert shown(settings.key) == VALUE
+        assert shown(settings.key) == "outer"
+    assert "not loaded" in repr(settings)

@@ -91,7 +91,7 @@ def test_the_environment_decorates_functions() -> None:
         ({"SHOP_STAGE": "new", "": "v"}, ValueError, "'' is no name"),
         ({"SHOP_STAGE": "new", "A=B": "v"}, ValueError, "'A=B' is no name"),
         ({"SHOP_STAGE": "new", "A": "hunter2\0"}, ValueError, "the value of A has a NUL"),
-        ({"SHOP_STAGE": "new", "A": 80}, TypeError, "the value of A is a int"),
+        ({"SHOP_STAGE": "new", "A": 80}, TypeError, "the value of A is of the type int"),
     ],
 )
 def test_an_environment_that_cannot_be_changes_nothing(variables: Any, error: type[Exception], message: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from typing import Annotated
 import pytest
 from pydantic import SecretStr
 
-from confguard import BaseSettings, From, SettingsConfigDict, validate
+from confguard import BaseSettings, From, SettingsConfigDict, lazy, validate
 from confguard.testing import CleanEnvironment, FakeProvider
 from tests.doubles import Store
 
@@ -101,6 +102,48 @@ def test_the_fixture_for_the_environment_is_clean(confguard_env: CleanEnvironmen
     assert "USER" not in os.environ
 
 
+def test_a_handle_loads_anew_in_the_fixture_for_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a handle loaded before decides no test, and what it loads in one is gone after it."""
+    monkeypatch.setenv("KEY", "loaded before")
+    shop = lazy(Shop)
+    assert shop.key == SecretStr("loaded before")
+    with CleanEnvironment() as env:
+        env["KEY"] = "set by the test"
+        assert shop.key == SecretStr("set by the test")
+    assert shop.key == SecretStr("loaded before")
+
+
+def test_a_variable_that_is_no_text_is_named(confguard_env: CleanEnvironment) -> None:
+    with pytest.raises(TypeError, match="the value of WORKERS is of the type int, and variables hold text alone"):
+        confguard_env["WORKERS"] = 3  # type: ignore[assignment]
+
+
+def test_a_fetch_is_refused_before_its_sdk_is_missed(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who forgot a fake is told to fake it, and not to install what a real fetch would need."""
+    monkeypatch.setitem(sys.modules, "hvac", None)
+    pytester.makepyfile(
+        SHOP
+        + """
+class Vaulted(BaseSettings):
+    key: Annotated[SecretStr, From("vault://shop#/key")]
+
+
+def test_forgotten():
+    with pytest.raises(ConfigError) as caught:
+        validate(Vaulted)
+    [problem] = caught.value.problems
+    assert "would fetch vault://shop#/key for real" in problem.message
+
+
+@pytest.mark.confguard_allow_fetches
+def test_allowed():
+    with pytest.raises(ConfigError, match="pip install"):
+        validate(Vaulted)
+"""
+    )
+    run(pytester).assert_outcomes(passed=2)
+
+
 def test_the_fixture_for_the_environment_gives_everything_back(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,7 +184,7 @@ def test_refused():
     assert found.kind == "unconfigured"
     assert found.message == "test_a_real_fetch_is_refused.py::test_refused would fetch remote://shop#/key for real"
     assert found.tip == (
-        'take the fixture confguard_fake and write confguard_fake["remote://shop#/key"] = …; '
+        'take the fixture confguard_fake and write confguard_fake["remote://shop#/key"] = "…"; '
         "or mark the test @pytest.mark.confguard_allow_fetches"
     )
 
@@ -253,7 +296,7 @@ def test_fetches_outside_of_tests_are_refused(pytester: pytest.Pytester) -> None
         def test_told():
             assert FOUND.message == "pytest, outside of a test, would fetch remote://shop#/key for real"
             assert HERE.message == "the collection of test_module.py would fetch remote://shop#/key for real"
-            assert HERE.tip.endswith('confguard_fake["remote://shop#/key"] = …; or run pytest --confguard-allow-fetches')
+            assert HERE.tip.endswith('confguard_fake["remote://shop#/key"] = "…"; or run pytest --confguard-allow-fetches')
         """
     )
     run(pytester).assert_outcomes(passed=1)

@@ -176,6 +176,10 @@ def test_a_field_that_does_not_exist_fails_with_a_suggestion(target: object, pla
     place.delenv("APP_DB__PASSWORD")
     with pytest.raises(ValueError, match=r"missing: there is no field 'app_db.pasword'; did you mean 'app_db.password'\?"):
         assert_refuses(target, missing="app_db.pasword")  # type: ignore[arg-type]
+    place.setenv("APP_DB__PASSWORD", token_hex())
+    with pytest.raises(ValueError if target is AppSettings else AssertionError, match=r"app_db\.pasword"):
+        assert_refuses(target, missing="app_db.pasword")  # type: ignore[arg-type]
+    place.delenv("APP_DB__PASSWORD")
     with pytest.raises(ValueError, match=r"rule: there is no rule 'no_debug_in_prod'; did you mean 'no_debug_in_production'\?"):
         assert_refuses(target, rule="no_debug_in_prod")  # type: ignore[arg-type]
 

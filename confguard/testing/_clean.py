@@ -7,13 +7,15 @@ from contextlib import ExitStack, chdir
 from pathlib import Path
 from typing import Self
 
-from confguard.testing._places import Content, Mount, dotenv, environment, mounted
+from confguard.testing._handles import handles_anew
+from confguard.testing._places import Content, Mount, check_variable, dotenv, environment, mounted
 
 
 class CleanEnvironment(MutableMapping[str, str]):
     """The environment of the process, which begins empty, and an empty directory to stand in, which is also the home.
 
-    Used as a context manager; everything comes back afterwards. What a process needs is there, as `environment` tells.
+    Used as a context manager; everything comes back afterwards. What a process needs is there, as `environment` tells. Handles
+    that `lazy` made load anew in it, and hold afterwards what they held before.
 
         with CleanEnvironment() as env:
             env["SHOP_STAGE"] = "development"
@@ -34,6 +36,7 @@ class CleanEnvironment(MutableMapping[str, str]):
             self.path = Path(folder).resolve()
             stack.enter_context(environment({"HOME": str(self.path)}))
             stack.enter_context(chdir(self.path))
+            stack.enter_context(handles_anew())
             self._stack = stack.pop_all()
         return self
 
@@ -44,6 +47,7 @@ class CleanEnvironment(MutableMapping[str, str]):
         return os.environ[name]
 
     def __setitem__(self, name: str, value: str) -> None:
+        check_variable(name, value)
         os.environ[name] = value
 
     def __delitem__(self, name: str) -> None:

@@ -15,10 +15,13 @@ from confguard._stand_ins import StandIn, in_place
 from confguard._unset import PartlySet, Untold
 from confguard.provider import Deadline, Failure, Found
 from confguard.testing._given import Turns, Value, joined, turns_of, whole
+from confguard.testing._handles import handles_anew
 
 # What stands for "*", and for a "*" that is meant, while a reference is split or put together.
 _ANY, _STAR = "\ue000", "\ue001"
 _WRITTEN = {"%EE%80%80": "*", "%EE%80%81": "%2A"}
+# How much of two references is the same where one is a slip of the other: a letter or two differ.
+_SLIP = 0.92
 # The parameters of our own providers. Those of others are known when a reference that has them is set.
 _PARAMETERS = frozenset({"location", "stage", "version"})
 
@@ -123,7 +126,8 @@ class FakeProvider:
     def _answer(self, ref: Reference) -> Found | Failure:
         keys = self._keys_for(ref)
         if keys is None:
-            return Untold("unconfigured", not_set(ref).message, not_set(ref).tip, tell=not_set)
+            tell = partial(not_set, known=self._written())
+            return Untold("unconfigured", tell(ref).message, tell(ref).tip, tell=tell)
         steps = {fragment: turns.next(ref) for fragment, turns in keys.items()}
         if list(steps) == [""]:
             return whole(steps[""])
@@ -134,7 +138,7 @@ class FakeProvider:
         made = joined(steps)
         if "" in steps:
             return made
-        return PartlySet(made.value, made.version, made.expires_at, tell=partial(_lacks, failures))
+        return PartlySet(made.value, made.version, made.expires_at, tell=partial(_lacks, failures, self._written()))
 
     def _keys_for(self, ref: Reference) -> Mapping[str, Turns] | None:
         if ref in self._set:
@@ -159,29 +163,34 @@ def faking(values: Mapping[str, Value] | FakeProvider | None = None) -> Generato
 
     It stands in for every scheme whose provider does more than read this machine, and for a local one (``file``, ``env``) as soon
     as one of its references is set. An inner fake goes before an outer one, and both before providers that are given in code.
+    Handles that `lazy` made load anew meanwhile, and hold afterwards what they held before.
 
     Args:
         values: What is set from the start, by reference; or a `FakeProvider`, which stands in for its own schemes alone where it
             was given any.
     """
     fake = values if isinstance(values, FakeProvider) else FakeProvider(values)
-    with in_place(StandIn(fake, remote=fake.for_every_store)):
+    with in_place(StandIn(fake, remote=fake.for_every_store)), handles_anew():
         yield fake
 
 
-def not_set(reference: Reference) -> Failure:
-    """The failure of a reference that the test has not set."""
-    return Failure("unconfigured", f"the test has not set {as_written(reference)}", f"write {what_to_write(reference)}")
+def not_set(reference: Reference, known: Sequence[str] = ()) -> Failure:
+    """The failure of a reference that the test has not set; one that it has set, and is nearly the same, may be a slip."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(as_written(reference), known, n=1, cutoff=_SLIP)
+    slip = f"; {near[0]} is set" if near else ""
+    return Failure("unconfigured", f"the test has not set {as_written(reference)}{slip}", f"write {what_to_write(reference)}")
 
 
-def _lacks(missing: Mapping[str, Failure], reference: Reference) -> Failure:
+def _lacks(missing: Mapping[str, Failure], known: Sequence[str], reference: Reference) -> Failure:
     """The failure of a key that its payload lacks: it was set to be missing, or forgotten."""
-    return missing.get(reference.fragment) or not_set(reference)
+    return missing.get(reference.fragment) or not_set(reference, known)
 
 
 def what_to_write(reference: Reference) -> str:
     """The line of a test that sets a reference."""
-    return f"confguard_fake[{json.dumps(as_written(reference))}] = …"
+    return f'confguard_fake[{json.dumps(as_written(reference))}] = "…"'
 
 
 def as_written(reference: Reference) -> str:

@@ -37,8 +37,11 @@ def fails(kind: FailureKind, message: str | None = None, *, tip: str | None = No
         retry_after: After how many seconds the store wants to be asked again.
 
     Raises:
+        TypeError: ``retry_after`` is no number.
         ValueError: There is no such kind.
     """
+    if not isinstance(retry_after, float | int | None):
+        raise TypeError(f"retry_after is a number of seconds, not of the type {type(retry_after).__name__}")
     if kind not in _KINDS:
         meant = closest(kind, _KINDS)
         raise ValueError(f"no failure is {kind!r}; " + (f"did you mean {meant!r}?" if meant else f"it is {', '.join(_KINDS)}"))
@@ -107,7 +110,7 @@ def _copy(step: Step, fragment: str, what: str) -> Step:
     except (TypeError, ValueError):
         copied = None
     if copied is None:
-        raise TypeError(f"{what} cannot be a {type(step).__name__}: set text, bytes, or what JSON can hold")
+        raise TypeError(f"{what} cannot be of the type {type(step).__name__}: set text, bytes, or what JSON can hold")
     return copied
 
 

@@ -26,7 +26,7 @@ class Environment(ContextDecorator):
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         for name, value in variables.items():
-            _check_variable(name, value)
+            check_variable(name, value)
         self._variables = dict(variables)
         self._before: list[dict[str, str]] = []
 
@@ -60,12 +60,12 @@ class Environment(ContextDecorator):
         return f"<environment of {', '.join(self._variables) or 'nothing'}>"
 
 
-def _check_variable(name: str, value: object) -> None:
+def check_variable(name: str, value: object) -> None:
     """Refuse what `os.environ` would refuse when half of the others are set."""
     if not name or "=" in name or "\0" in name:
         raise ValueError(f"{name!r} is no name of a variable")
     if not isinstance(value, str):
-        raise TypeError(f"the value of {name} is a {type(value).__name__}, and variables hold text alone")
+        raise TypeError(f"the value of {name} is of the type {type(value).__name__}, and variables hold text alone")
     if "\0" in value:
         raise ValueError(f"the value of {name} has a NUL in it, which no variable can hold")
 

@@ -119,11 +119,14 @@ def assert_refuses(
         "degraded": degraded,
     }
     reasons: Reasons = [(kind, name) for kind, names in wanted.items() for name in ([names] if isinstance(names, str) else names)]
+    __tracebackhide__ = True  # pytest shows the claim in the test, and not this function
     problems = problems_of(*targets, timeout=timeout)
-    if not any(problem.severity == "error" for problem in problems):
-        raise AssertionError(_told(f"{_name(targets)} starts{_as_expected(reasons)}", problems))
     classes = _classes_of(targets) or list(_classes_in(problems))
     names = _Names({path for one in classes for path in schema_of(one).trails}, _claims(classes))
+    if not any(problem.severity == "error" for problem in problems):
+        if classes:
+            names.check([(kind, name) for kind, name in reasons if name.replace(".", "_").isidentifier()], problems)
+        raise AssertionError(_told(f"{_name(targets)} starts{_as_expected(reasons)}", problems))
     if classes:
         names.check(reasons, problems)
     faults = list(_faults(reasons, problems, names, exactly=exactly))

@@ -86,7 +86,7 @@ class TestMain(EnvironmentMixin, FakeMixin, unittest.TestCase):
     def test_a_forgotten_reference_says_what_to_write(self) -> None:
         del self.confguard_fake[KEY]
         [problem] = problems_of(ReportSettings)
-        self.assertEqual(problem.tip, f'write confguard_fake["{KEY}"] = …')
+        self.assertEqual(problem.tip, f'write confguard_fake["{KEY}"] = "…"')
 
 
 class TestWithoutMixins(unittest.TestCase):
