@@ -845,6 +845,8 @@ def test_a_secret_that_only_a_place_in_a_list_leads_to_is_read_from_no_file(
         first: SecretStr = Field(validation_alias=AliasPath("all", 0))
 
     class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_nested_delimiter="__")
+
         token: SecretStr = Field(validation_alias=AliasPath("tokens", 0))
         nested: Tokens
 
@@ -857,3 +859,20 @@ def test_a_secret_that_only_a_place_in_a_list_leads_to_is_read_from_no_file(
         "token": "missing",
         "nested.first": "missing",
     }
+
+
+def test_a_secret_of_a_model_with_a_default_is_read_from_the_file_that_a_variable_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever the default is made of, which need not be hashable."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_nested_delimiter="__")
+
+        db: Database = Database(host="db.internal", password=SecretStr("none"))
+
+    secret = token_hex()
+    (tmp_path / "password").write_text(secret)
+    monkeypatch.setenv("DB__HOST", "db.internal")
+    monkeypatch.setenv("DB__PASSWORD_FILE", str(tmp_path / "password"))
+    assert validate(Settings).db.password.get_secret_value() == secret
