@@ -193,10 +193,10 @@ class Schema:
 
     def leaves_of(self, path: str) -> "tuple[Trail, ...]":
         """The trail of a field that is no model, or of every one in the model that it is."""
-        trail = self.trails.get(path)
-        if trail is not None and not trail[-1].children:
+        trail = self.trails[path]
+        if not trail[-1].children:
             return (trail,)
-        return tuple(trail for trail in self.leaves if f"{trail[-1].path}.".startswith(f"{path}."))
+        return tuple(trail for trail in self.leaves if trail[-1].path.startswith(f"{path}."))
 
 
 Trail = tuple[Node, ...]

@@ -198,6 +198,30 @@ class TestModels:
         settings = validate(settings_class)
         assert (settings.db.host, settings.db.port, settings.db.password.get_secret_value()) == ("localhost", 1, key)
 
+    def test_the_fields_beside_it_are_left_alone(self, store: Store, settings_class: type[Settings]) -> None:
+        """The object is for the model, whatever keys it has; a field whose path begins as the model's is none of it."""
+
+        class Wider(settings_class):  # type: ignore[misc, valid-type] # made by a fixture
+            db_host: str = "none"
+            host: str = "none"
+
+        store.put("prod/db", f'{{"host": "db.internal", "password": "{token_hex()}"}}')
+        settings = validate(Wider)
+        assert (settings.db.host, settings.db_host, settings.host) == ("db.internal", "none", "none")
+
+    def test_it_is_not_asked_for_where_sources_give_all_of_it(
+        self, store: Store, settings_class: type[Settings], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whatever the fields beside it lack."""
+
+        class Wider(settings_class):  # type: ignore[misc, valid-type] # made by a fixture
+            db_host: str = "none"
+
+        for name in ("host", "port", "password"):
+            monkeypatch.setenv(f"DB__{name.upper()}", "5432")
+        validate(Wider)
+        assert store.asked == []
+
     def test_nothing_is_asked_where_every_field_is_there(
         self, store: Store, settings_class: type[Settings], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -70,6 +70,7 @@ NONE: dict[str, dict[str, str]] = {
     "two cases that agree": {"X": ONE, "x": ONE},
     "two names of a model that give different fields": {"DB__HOST": ONE, "DATABASE__USER": TWO},
     "an override by another name of the model": {"DB": json.dumps({"host": ONE}), "DATABASE__HOST": TWO},
+    "a text that happens to be JSON": {"URL": f'{{"a": "{ONE}", "a": "{TWO}"}}'},
     "variables of nobody": {"OTHER": ONE, "other": TWO},
     "variables whose names begin as a field's": {"XYZ": ONE, "xyz": TWO},
     "a key twice that agrees": {"DB": f'{{"host": "{ONE}", "host": "{ONE}"}}'},

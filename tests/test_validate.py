@@ -845,6 +845,8 @@ def test_a_secret_that_only_a_place_in_a_list_leads_to_is_read_from_no_file(
         first: SecretStr = Field(validation_alias=AliasPath("all", 0))
 
     class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_nested_delimiter="__")
+
         token: SecretStr = Field(validation_alias=AliasPath("tokens", 0))
         nested: Tokens
 
@@ -857,3 +859,42 @@ def test_a_secret_that_only_a_place_in_a_list_leads_to_is_read_from_no_file(
         "token": "missing",
         "nested.first": "missing",
     }
+
+
+def test_a_secret_of_a_model_with_a_default_is_read_from_the_file_that_a_variable_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever the default is made of, which need not be hashable."""
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_nested_delimiter="__")
+
+        db: Database = Database(host="db.internal", password=SecretStr("none"))
+
+    secret = token_hex()
+    (tmp_path / "password").write_text(secret)
+    monkeypatch.setenv("DB__HOST", "db.internal")
+    monkeypatch.setenv("DB__PASSWORD_FILE", str(tmp_path / "password"))
+    assert validate(Settings).db.password.get_secret_value() == secret
+
+
+def test_a_secret_is_known_by_whichever_name_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its second alias in a source of the user's, or as a part of a variable, of which the rest is no secret."""
+    password, key, plain = token_hex(), token_hex(), token_hex()
+
+    def from_a_registry() -> dict[str, Any]:
+        return {"PASSWD": password}
+
+    class Settings(BaseSettings):
+        password: SecretStr = Field(validation_alias=AliasChoices("PASSWORD", "PASSWD"))
+        key: SecretStr = Field(validation_alias=AliasPath("CONF", "key"))
+        banner: str
+
+        @classmethod
+        def settings_customise_sources(cls, settings_cls: Any, *args: Any, **kwargs: Any) -> Any:
+            return kwargs["env_settings"], from_a_registry
+
+    monkeypatch.setenv("CONF", f'{{"key": "{key}", "plain": "{plain}"}}')
+    monkeypatch.setenv("BANNER", f"{password} {key} {plain}")
+    (shown,) = [explained.value for explained in explain(validate(Settings)) if explained.field == "banner"]
+    assert shown == f"[redacted:password] [redacted:key] {plain}"
