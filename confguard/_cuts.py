@@ -1,16 +1,18 @@
 """Halves of secrets: what is left of one where a tracker has shortened a text before anybody could look for the whole."""
 
+import re
 from typing import Any
 
 from confguard._forms import SHORTEST
 from confguard._known import REDACTED, Known
 from confguard._redaction import Redactor
 
-_CUT = "..."
+# As trackers and pytest write it, and unittest.
+_CUT = re.compile(r"(\.\.\.|\[\d+ chars\])")
 
 
 def hide_halves(value: Any, own: Redactor) -> Any:
-    """A copy of JSON-like data, where beside each ``...`` in a text no beginning and no end of a known secret is left.
+    """JSON-like data, where beside each ``...`` or ``[20 chars]`` in a text no beginning and no end of a secret is left.
 
     Args:
         value: Dicts, lists, tuples and texts are looked into, in a circle once; `scrub` has left out what lies too deep.
@@ -21,7 +23,7 @@ def hide_halves(value: Any, own: Redactor) -> Any:
 
 def _copied(value: Any, known: Known, made: dict[int, Any]) -> Any:
     if isinstance(value, str):
-        return _whole(known, value) if _CUT in value else value
+        return _whole(known, value) if _CUT.search(value) else value
     if not isinstance(value, dict | list | tuple):
         return value
     if id(value) in made:
@@ -38,9 +40,9 @@ def _copied(value: Any, known: Known, made: dict[int, Any]) -> Any:
 
 
 def _whole(known: Known, text: str) -> str:
-    pieces = [piece.encode(errors="surrogatepass") for piece in text.split(_CUT)]
-    for number, piece in enumerate(pieces):
-        made = piece
+    pieces = [piece.encode(errors="surrogatepass") for piece in _CUT.split(text)]  # and at each odd place what stands for a cut
+    for number in range(0, len(pieces), 2):
+        made = pieces[number]
         start = known.pending(made) if number < len(pieces) - 1 else len(made)
         if len(made) - start >= SHORTEST:
             made = made[:start] + REDACTED.encode()
@@ -48,4 +50,4 @@ def _whole(known: Known, text: str) -> str:
         if end >= SHORTEST:
             made = REDACTED.encode() + made[end:]
         pieces[number] = made
-    return _CUT.encode().join(pieces).decode(errors="replace")
+    return b"".join(pieces).decode(errors="replace")

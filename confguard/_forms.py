@@ -106,7 +106,9 @@ def _written(text: str) -> Iterable[str]:
     yield text
     yield from as_json
     yield from (form.replace("/", "\\/") for form in as_json)
-    yield from (repr(text)[1:-1], repr(f"{text}\"'")[1:-4], ascii(text)[1:-1], repr(_encoded(text))[2:-1])
+    both = f"{text}\"'"  # beside quotes of both kinds one is escaped
+    yield from (repr(text)[1:-1], repr(both)[1:-4], ascii(text)[1:-1], ascii(both)[1:-4])
+    yield from (repr(_encoded(text))[2:-1], repr(_encoded(both))[2:-4])
     yield from (text.translate(_HTML), text.translate(_HTML_TEXT), text.translate(_HTML_NUMBERS))
     yield text.replace('"', '\\"')  # in logs of access
     yield _COOKIE.sub(_in_cookie, _encoded(text)).decode()

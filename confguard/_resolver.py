@@ -207,12 +207,11 @@ def _ask(batch: _Batch, deadline: Deadline) -> Mapping[Reference, Answer]:
     try:
         with _closed_after(batch.provider):
             reply = batch.provider.fetch(tuple(batch.references), deadline=deadline)
+        return {reference: _checked(batch.provider, reference, reply) for reference in batch.references}
     except ModuleNotFoundError as exc:
         failure = sdk_missing(batch.scheme, exc.name)
     except BaseException as exc:  # noqa: BLE001 - becomes a problem that names the provider
         failure = _defect(batch.provider, f"raised {type(exc).__qualname__}")
-    else:
-        return {reference: _checked(batch.provider, reference, reply) for reference in batch.references}
     return dict.fromkeys(batch.references, failure)
 
 

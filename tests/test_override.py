@@ -891,3 +891,21 @@ def test_after_a_fork_a_child_has_what_was_on_and_waits_for_nobody() -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKING]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.stdout, done.stderr) == ("43\n", "")
+
+
+def test_a_refusal_quotes_no_secret_that_is_given_beside_it() -> None:
+    """A validator may put what it likes into its message."""
+    secret = token_hex()
+
+    class Settings(BaseSettings):
+        password: SecretStr = SecretStr("unset")
+        host: str = ""
+
+        @field_validator("host")
+        @classmethod
+        def telling(cls, host: str) -> str:
+            raise ValueError(f"no {host} for {secret}")
+
+    with pytest.raises(ValueError, match="host") as caught:
+        override(Settings, password=secret, host="x")
+    assert secret not in str(caught.value)

@@ -512,3 +512,41 @@ def test_where_redacting_fails_the_run_goes_on_and_shows_nothing(pytester: pytes
     result.assert_outcomes(passed=1, failed=1)
     assert "withheld, since redacting it failed: MemoryError" in result.stdout.str()
     assert secret not in result.stdout.str()
+
+
+def test_warnings_reasons_and_subtests_show_no_secret(pytester: pytest.Pytester) -> None:
+    """What is no part of a traceback is redacted too."""
+    secret = secrets.token_hex()
+    (pytester.path / "secret").write_text(secret)
+    pytester.makepyfile(
+        """
+        import unittest
+        import warnings
+        from pathlib import Path
+
+        import pytest
+        from confguard._redaction import redactor
+
+        SECRET = Path("secret").read_text()
+        redactor.learn(SECRET, "key")
+
+        def test_warns():
+            warnings.warn(f"the key is {SECRET}")
+
+        def test_is_expected_to_fail():
+            pytest.xfail(f"known to fail: {SECRET}")
+
+        class TestParts(unittest.TestCase):
+            def test_parts(self):
+                with self.subTest(key=SECRET):
+                    self.assertEqual(1, 2)
+
+            def test_shortened(self):
+                self.assertEqual("Authorization: Bearer " + SECRET, "Authorization: Bearer " + SECRET[:4] + "0" * 60)
+        """
+    )
+    result = run(pytester, "-rA", "-W", "always", "--junitxml=junit.xml")
+    text = shown(pytester, result)
+    assert "the key is [redacted:key]" in text
+    assert "known to fail: [redacted:key]" in text
+    assert parts_in(text, [secret]) == set()

@@ -272,6 +272,25 @@ def test_what_a_provider_raises_is_told_by_its_type(
     assert (problem.kind, problem.message, problem.tip) == (kind, message, tip)
 
 
+def test_a_reply_that_raises_when_it_is_read_is_a_defect_at_once() -> None:
+    """No thread dies of it with the text of an exception on standard error, and nobody waits for the deadline."""
+
+    class Raising(dict[Reference, Found | Failure]):
+        def get(self, *_: object) -> Any:
+            raise KeyError("what a store holds")
+
+    class Odd:
+        schemes: ClassVar[frozenset[str]] = frozenset({"store"})
+
+        def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Mapping[Reference, Found | Failure]:
+            return Raising()
+
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_of({"a": "store://a"}, Odd()))
+    (problem,) = caught.value.problems
+    assert (problem.kind, problem.message) == ("defect", f"{Odd.__qualname__} raised KeyError")
+
+
 def test_a_provider_is_closed_whatever_came_of_its_fetch(store: Store) -> None:
     """A provider that raised is closed as one that answered."""
     store.fail("a", ValueError())

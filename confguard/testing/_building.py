@@ -1,6 +1,6 @@
 """Building settings of a tree of values, without any source: what `valid_settings` and the strategies share."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -56,7 +56,7 @@ def record_of_class(settings_class: type[BaseSettings]) -> Record:
     return record
 
 
-def check_paths(schema: Schema, paths: Mapping[str, object]) -> None:
+def check_paths(schema: Schema, paths: Iterable[str]) -> None:
     """Raise where a path leads to no field.
 
     Raises:

@@ -40,7 +40,7 @@ def fails(kind: FailureKind, message: str | None = None, *, tip: str | None = No
         TypeError: ``retry_after`` is no number.
         ValueError: There is no such kind.
     """
-    if not isinstance(retry_after, float | int | None):
+    if retry_after is not None and not hasattr(retry_after, "__float__"):
         raise TypeError(f"retry_after is a number of seconds, not of the type {type(retry_after).__name__}")
     if kind not in _KINDS:
         meant = closest(kind, _KINDS)
@@ -110,7 +110,9 @@ def _copy(step: Step, fragment: str, what: str) -> Step:
     except (TypeError, ValueError):
         copied = None
     if copied is None:
-        raise TypeError(f"{what} cannot be of the type {type(step).__name__}: set text, bytes, or what JSON can hold")
+        name = type(step).__name__
+        del step, raw  # the error is not to lead to it
+        raise TypeError(f"{what} cannot be of the type {name}: set text, bytes, or what JSON can hold")
     return copied
 
 

@@ -185,7 +185,7 @@ def _invalid(owner: type[BaseSettings], given: Mapping[str, object], secrets: Se
     for above, values in by_model.items():
         model = schema.trails[above][-1].model if above else owner
         assert model is not None  # noqa: S101 - what has fields is a model
-        faults += _faults(owner, model, above, values)
+        faults += _faults(owner, model, above, values, [text for _, value in secrets for text in texts(value)])
     faults += [
         f"{node.path}: is an empty secret; a field that may be empty says Field(min_length=0)"
         for node, value in secrets
@@ -194,11 +194,15 @@ def _invalid(owner: type[BaseSettings], given: Mapping[str, object], secrets: Se
     return f"override of {owner.__name__}: {'; '.join(faults)}" if faults else None
 
 
-def _faults(owner: type[BaseSettings], model: type, above: str, values: Mapping[str, object]) -> list[str]:
+def _faults(
+    owner: type[BaseSettings], model: type, above: str, values: Mapping[str, object], secrets: Sequence[str | bytes]
+) -> list[str]:
     try:
         validate_together(model, values)
     except ValidationError as exc:
-        problems = list(invalid(exc, Load(owner, layers=()), tuple(above.split(".")) if above else ()))
+        load: Load = Load(owner, layers=())
+        load.texts += secrets  # which no message may quote
+        problems = list(invalid(exc, load, tuple(above.split(".")) if above else ()))
         return [f"{problem.field}: {problem.message or problem.kind}" for problem in problems] or ["not valid"]
     except Exception as exc:  # noqa: BLE001 - of a validator of the user's; its frames hold the values
         paths = (f"{above}.{name}" if above else name for name in values)

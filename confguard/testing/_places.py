@@ -112,6 +112,7 @@ class Mount:
         """
         for name in files:
             if any(part in ("", ".") or part.startswith("..") for part in name.split("/")):
+                files = {}  # the error is not to lead to the contents
                 raise ValueError(f"{name!r} is no name of a file in a mounted directory")
         data = self.path / "..data"
         before = data.resolve() if data.is_symlink() else None

@@ -13,6 +13,8 @@ import pytest
 from confguard._stand_ins import guarded
 
 if TYPE_CHECKING:
+    import warnings
+
     from confguard._reference import Reference
     from confguard.provider import Failure
     from confguard.testing._clean import CleanEnvironment
@@ -120,6 +122,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """The same for what was added since: subtests bring their output so."""
     _clean(report)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_warning_recorded(warning_message: "warnings.WarningMessage") -> None:
+    """Take secrets out of the warnings that are shown at the end."""
+    if _nothing_is_known():
+        return
+    from confguard.testing._reports import clean_warning
+
+    clean_warning(warning_message)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,13 +1,16 @@
 """What pytest shows of a test, without the secrets that the redactor knows."""
 
 import dataclasses
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from confguard._cuts import hide_halves
 from confguard._redaction import redactor
+from confguard._walk import scrub
 
 _NO_TEXT = "style"  # of an entry of a traceback: how it is shown, in a word
 
@@ -24,8 +27,28 @@ def clean_report(report: pytest.TestReport | pytest.CollectReport) -> None:
         longrepr = (*report.longrepr[:2], note) if isinstance(report.longrepr, tuple) else report.longrepr and note
         sections, properties = [("confguard", note)], []
     report.longrepr, report.sections = longrepr, sections
+    for name in ("wasxfail", "context"):  # why it was expected to fail; what a subtest is of
+        if hasattr(report, name):
+            setattr(report, name, _scrubbed(getattr(report, name)))
     if isinstance(report, pytest.TestReport):
         report.user_properties = properties
+
+
+def _scrubbed(value: Any) -> Any:
+    """A copy without secrets."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return dataclasses.replace(value, **{name: scrub(getattr(value, name)) for name in names})
+    return scrub(value)
+
+
+def clean_warning(message: warnings.WarningMessage) -> None:
+    """Take the secrets out of a warning, which pytest shows at the end of a run."""
+    if redactor.known().forms:
+        text = str(message.message)
+        redacted = redactor.redact(text)
+        if redacted != text:
+            message.message = redacted
 
 
 def without_diff(op: str, left: object, right: object) -> Sequence[str] | None:
@@ -53,10 +76,13 @@ def _clean(value: Any) -> Any:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """What pytest may show of a value: of a dataclass also the fields that it does not show itself."""
+    """What pytest may show of a value: of a dataclass, or a class of attrs, also the fields that it does not show itself."""
     yield _repr(value)
-    if dataclasses.is_dataclass(value):
-        yield from (_repr(getattr(value, field.name, None)) for field in dataclasses.fields(value))
+    names = [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
+    names += [attribute.name for attribute in getattr(type(value), "__attrs_attrs__", ())]
+    for name in names:
+        with suppress(Exception):  # code of others, which pytest tells in its own way
+            yield _repr(getattr(value, name))
 
 
 def _repr(value: object) -> str:

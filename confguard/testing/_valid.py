@@ -58,7 +58,7 @@ def valid_settings(settings_class: type[S], /, **values: Any) -> S:
         ValueError: There is no such field, or one is given whole and in parts that do not fit.
     """
     plan = _plan_of(check_class(settings_class, "valid_settings"))
-    check_paths(schema_of(settings_class), values)
+    check_paths(schema_of(settings_class), list(values))
     names = frozenset(values)
     built = _built(plan, values)
     values = {}

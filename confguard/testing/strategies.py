@@ -54,7 +54,7 @@ def settings(settings_class: type[S], /, **fixed: Any) -> st.SearchStrategy[S]:
         ValueError: There is no such field.
     """
     record = record_of_class(check_class(settings_class, "strategies.settings"))
-    check_paths(schema_of(settings_class), fixed)
+    check_paths(schema_of(settings_class), list(fixed))
     blanks: Blanks = []
     trees = strategy_of(record, "", blanks)
     lacking = [(path, why) for path, why in blanks if not any(f"{path}.".startswith(f"{name}.") for name in fixed)]
