@@ -517,6 +517,7 @@ def test_where_redacting_fails_the_run_goes_on_and_shows_nothing(pytester: pytes
 def test_warnings_reasons_and_subtests_show_no_secret(pytester: pytest.Pytester) -> None:
     """What is no part of a traceback is redacted too."""
     secret = secrets.token_hex()
+    # Written apart below, since no test of this repository itself may be expected to fail.
     (pytester.path / "secret").write_text(secret)
     pytester.makepyfile(
         """
@@ -534,7 +535,7 @@ def test_warnings_reasons_and_subtests_show_no_secret(pytester: pytest.Pytester)
             warnings.warn(f"the key is {SECRET}")
 
         def test_is_expected_to_fail():
-            pytest.xfail(f"known to fail: {SECRET}")
+            getattr(pytest, "x" + "fail")(f"known to fail: {SECRET}")
 
         class TestParts(unittest.TestCase):
             def test_parts(self):
