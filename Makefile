@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test fuzz bench lint types style imports mypy pyright pins build clean
+.PHONY: help setup demo test fuzz mutants bench lint types style imports mypy pyright pins build clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -27,6 +27,11 @@ fuzz: $(READY)  ## look for ten minutes for bytes that break a promise of the re
 	  $(BIN)/python -m tests.fuzz $$name -max_total_time=300 -max_len=400 -artifact_prefix=tests/fuzz/found/ \
 	    tests/fuzz/found/$$name tests/fuzz/corpus/$$name || exit 1; \
 	done
+
+# See docs/mutants.md. coverage is installed when it is first asked for; one place alone: make mutants PLACE=_plan.make_plan
+mutants: $(READY)  ## look for half an hour for faults in four rooms that no test sees
+	@$(BIN)/python -c 'import coverage' 2>&- || $(BIN)/python -m pip install -qq --disable-pip-version-check coverage
+	@$(BIN)/python -m tests.mutants $(PLACE)
 
 bench: $(READY)  ## measure
 	@$(BIN)/python -m tests.benchmarks
