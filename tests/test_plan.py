@@ -82,6 +82,11 @@ class Ours(Base):
     d: Annotated[SecretStr, From("awssecrets://d")]
 
 
+class Slips(Base):
+    a: Annotated[SecretStr, From("telling://a?vershun=1")]
+    b: Annotated[SecretStr, From("telling://b")]
+
+
 class Filled(Base):
     tenant: str
     region: Literal["eu", "us"]
@@ -168,6 +173,19 @@ def test_one_of_our_providers_is_asked_for_all_of_its_references_at_once() -> No
         "vault: at most 4 requests",
         "awssecrets: at most 1 request",
         "a start: at most 5 requests",
+    ]
+
+
+def test_what_cannot_be_asked_for_is_told_and_not_planned() -> None:
+    """A plan tells it as a load would, and counts the rest."""
+    done = CliRunner().invoke(command, ["check", f"{__name__}:Slips", "--plan"])
+    assert done.exit_code == 78
+    assert done.stdout.splitlines()[:5] == [
+        "telling: at most 11 requests",
+        "    telling://b  for b",
+        "",
+        "a                unconfigured",
+        "    telling://a?vershun=1: unknown parameter 'vershun'",
     ]
 
 

@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretBytes, SecretStr, create_model
 
 from confguard import BaseSettings, ConfigError, From, SettingsConfigDict, explain, validate
+from confguard._stand_ins import guarded
 from confguard.provider import Deadline, Failure, Found, Provider, Reference, fan_out
 from tests.doubles import Hanging, Store
 
@@ -125,15 +126,20 @@ def test_a_reply_that_breaks_the_contract_is_a_defect(reply: Any) -> None:
 
 
 def test_a_reference_that_nobody_can_be_asked_for_keeps_none_from_being_asked(store: Store) -> None:
-    """It is told beside what the store says of those after it."""
-    assert kinds_of(settings_of({"a": "stoer://a", "b": "store://b"}, store)) == {"a": "unconfigured", "b": "missing"}
+    """It is told beside what the store says of those after it, by the scheme that nobody serves and not by its parameters."""
+    with pytest.raises(ConfigError) as caught:
+        validate(settings_of({"a": "stoer://a?version=1", "b": "store://b"}, store))
+    assert {problem.field: (problem.kind, problem.message) for problem in caught.value.problems} == {
+        "a": ("unconfigured", "no provider for stoer://"),
+        "b": ("missing", "store b: there is no such value"),
+    }
 
 
 def test_a_provider_that_one_class_is_given_answers_no_other_class(store: Store) -> None:
     """Classes that are loaded together have their own providers each."""
     store.put("a", "what a store holds")
     with pytest.raises(ConfigError) as caught:
-        validate(settings_of({"a": "store://a"}, store), settings_of({"b": "store://a"}))
+        validate(settings_of({"a": "store://a"}, store, Hanging()), settings_of({"b": "store://a"}))
     assert [(problem.field, problem.kind) for problem in caught.value.problems] == [("b", "unconfigured")]
 
 
@@ -178,6 +184,16 @@ def test_a_round_that_is_answered_leaves_the_deadline_to_the_next() -> None:
 
     validate(Settings)
     assert passed == [False, False]
+
+
+def test_who_guards_a_test_refuses_what_would_be_fetched(store: Store) -> None:
+    """The reason is told of the field, and the provider is not asked."""
+    store.put("a", "what a store holds")
+    refused = Failure("unconfigured", "not in this test")
+    with guarded(lambda references: dict.fromkeys(references, refused)), pytest.raises(ConfigError) as caught:
+        validate(settings_of({"a": "store://a"}, store))
+    assert [(problem.kind, problem.message) for problem in caught.value.problems] == [("unconfigured", "not in this test")]
+    assert (store.asked, store.closed) == ([], 0)
 
 
 def given(answer: Any) -> dict[str, str]:

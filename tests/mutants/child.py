@@ -104,7 +104,8 @@ class Copy:
             if isinstance(plugin, _Covering):
                 plugin.start()
             import_module("confguard")  # before pytest puts the directory of the tests first
-            options = ["-xq", "-pno:cacheprovider", "--tb=no", "--assert=plain", f"--basetemp={self.folder / 'base'}"]
+            plugins = ["-pno:cacheprovider", "-pconfguard.testing._pytest_plugin"]
+            options = ["-xq", *plugins, "--tb=no", "--assert=plain", f"--basetemp={self.folder / 'base'}"]
             code = pytest.main([*options, *files], plugins=[_Steady(), plugin])
         except BaseException:  # noqa: BLE001 - a mutant may raise anything where it is imported
             traceback.print_exc()
