@@ -19,7 +19,18 @@ _LOOKED_INTO = (str, bytes, bytearray, int, float, Mapping, list, tuple, Abstrac
 _LARGE = 10**100  # Python refuses to write numbers of thousands of digits
 _TEXTS = ("message", "exc_text", "stack_info")
 
-_last = local()
+# A record's way from its logger to a handler may be crossed by others: of what its argument logs when it is shown, or of what
+# the garbage collector ends just then.
+_REMEMBERED = 8
+
+
+class _Done(local):
+    """The last records that this thread has redacted; replaced, never changed, since another may come in while it is read."""
+
+    records: tuple[Callable[[], object], ...] = ()
+
+
+_done = _Done()
 
 
 def redact_record(record: logging.LogRecord) -> None:
@@ -29,18 +40,17 @@ def redact_record(record: logging.LogRecord) -> None:
     still groups by the message; where only message and arguments together hold one, the message is formatted and stands alone. A
     record that cannot be redacted loses what it holds.
     """
-    _last.record = ref(record)
     try:
         _redact_message(record)
         _redact_rest(record)
     except Exception as exc:  # noqa: BLE001 - a log call must not fail, and what was not looked into must not be given away
         _blank(record, type(exc).__qualname__)
+    _done.records = (ref(record), *_done.records[: _REMEMBERED - 1])
 
 
 def redact_once(record: logging.LogRecord) -> None:
-    """The same, unless it is the record that this thread did last."""
-    seen: Callable[[], object] | None = getattr(_last, "record", None)
-    if seen is None or seen() is not record:
+    """The same, unless it is one of the records that this thread did last."""
+    if all(seen() is not record for seen in _done.records):
         redact_record(record)
 
 

@@ -347,6 +347,25 @@ def test_an_object_is_shown_once_more_and_not_oftener() -> None:
 
 
 @pytest.mark.usefixtures("installed")
+def test_records_that_cross_its_way_do_not_have_a_record_redacted_again() -> None:
+    """An argument that logs when it is shown, as a query may, is shown once: its own record is not taken for the outer one."""
+    shown: list[str] = []
+    logger = logging.Logger("alone")
+
+    class Query:
+        def __str__(self) -> str:
+            shown.append("str")
+            logger.warning("asked")
+            return "rows"
+
+    handler = logging.Handler()
+    handler.emit = lambda _: None  # type: ignore[method-assign,assignment]
+    logger.addHandler(handler)
+    logger.warning("got %s", Query())
+    assert shown == ["str"]
+
+
+@pytest.mark.usefixtures("installed")
 def test_a_number_that_is_a_secret_does_not_spoil_the_message(out: Out) -> None:
     """Where a mask does not fit the format, the message stands alone."""
     redaction.redactor.learn("4815162342", "pin")

@@ -56,7 +56,7 @@ def as_it_was() -> Generator[None]:
     stack = list(middleware.stack)
     yield
     sentry_sdk.get_client().close(timeout=2)
-    sentry_sdk.init()
+    sentry_sdk.get_global_scope().set_client(None)  # else its own breadcrumbs show each record of later tests once more
     sentry_sdk.get_global_scope().clear()
     sentry_sdk.get_isolation_scope().clear()
     sentry_sdk.get_current_scope().clear()
@@ -241,7 +241,7 @@ def test_half_a_secret_in_a_text_that_sentry_shortened_is_hidden(secret: str, re
 
 
 def test_sentry_has_to_be_there_first() -> None:
-    sentry_sdk.init()
+    sentry_sdk.init(default_integrations=False, auto_enabling_integrations=False)
     sentry_sdk.get_global_scope().set_client(None)
     with pytest.raises(RuntimeError, match=r"call sentry_sdk\.init"):
         protect_sentry()

@@ -150,13 +150,13 @@ def test_tls(tls: Callable[..., AwsDouble], authority: tuple[trustme.CA, Path]) 
     good, bad = tls("127.0.0.1"), tls("other.test")
     trusting = AWS(region=REGION, endpoint_url=f"https://127.0.0.1:{good.port}", ca_bundle=authority[1])
     assert value(trusting, "awssecrets://a") == "value"
-    assert failure(AWS(region=REGION, endpoint_url=f"https://127.0.0.1:{good.port}"), "awssecrets://a", 0.9) == Failure(
+    assert failure(AWS(region=REGION, endpoint_url=f"https://127.0.0.1:{good.port}"), "awssecrets://a", 10.0) == Failure(
         "unconfigured",
         f"awssecrets a at https://127.0.0.1:{good.port}: its certificate is not signed by an authority that is trusted here",
         "set AWS_CA_BUNDLE to the file of the authority's certificate",
     )
     wrong = AWS(region=REGION, endpoint_url=f"https://127.0.0.1:{bad.port}", ca_bundle=authority[1])
-    result = failure(wrong, "awssecrets://a", 0.9)
+    result = failure(wrong, "awssecrets://a", 10.0)
     assert (result.kind, result.message.endswith("its certificate is for another host name")) == ("unconfigured", True)
     assert not bad.calls
 
@@ -169,7 +169,7 @@ def test_the_authority_may_come_from_the_environment(
     monkeypatch.setenv(name, str(authority[1]))
     assert value(aws, "awssecrets://a") == "value"
     monkeypatch.setenv(name, f"{authority[1]}-none")
-    result = failure(aws, "awssecrets://a", 0.9)
+    result = failure(aws, "awssecrets://a", 10.0)
     assert (result.kind, result.message.endswith("the authorities to trust cannot be read")) == ("unconfigured", True)
 
 
