@@ -25,7 +25,8 @@ _COMMON = frozenset(
 _SAFE = ("", "/", "!'()*", "!#$&'()*+,/:;=?@[]")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:([^\s/?#]*)@)?[^\s?#]*(?:\?([^\s#]*))?")
 _CREDENTIAL = re.compile(r"pass|pwd|secret|token|key|sig|auth|credential|code", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")  # what ends a line, and what else no text has within
+# What ends a line, and what else no text has within. (One set of characters beyond Latin-1 takes long to compile.)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85]+|\u2028+|\u2029+")
 _ARMOR = "-----"
 
 

