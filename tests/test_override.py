@@ -848,6 +848,36 @@ class TestDecorator:
         unittest.defaultTestLoader.loadTestsFromTestCase(Base).run(result)
         assert seen["inherited"] == 80
 
+    def test_of_static_and_class_methods(self, handle: AppSettings) -> None:
+        """They are tests as others are, and are decorated by themselves too."""
+
+        class Tests:
+            @staticmethod
+            def test_static() -> int:
+                return handle.port
+
+            @classmethod
+            def test_class(cls) -> tuple[str, int]:
+                return cls.__name__, handle.port
+
+            @override(AppSettings, port=4)
+            @staticmethod
+            def alone() -> int:
+                return handle.port
+
+        override(AppSettings, port=3)(Tests)
+        assert (Tests.test_static(), Tests().test_static(), Tests.test_class(), Tests.alone()) == (3, 3, ("Tests", 3), 4)
+        assert handle.port == 80
+
+    def test_of_a_fixture(self) -> None:
+        """What is put around a fixture is none, and its test would miss it: the error says where to write it."""
+        with pytest.raises(TypeError, match="no FixtureFunctionDefinition; write it below that decorator"):
+
+            @override(AppSettings, port=3)
+            @pytest.fixture
+            def service() -> int:
+                return 1
+
     def test_of_a_generator(self) -> None:
         """Its body would run when the override is over."""
 

@@ -141,6 +141,14 @@ def test_a_mount_refuses_what_leads_out_of_it(name: str) -> None:
         assert (mount.path / "a").read_text() == "old"
 
 
+def test_a_mount_refuses_what_is_no_content_of_a_file() -> None:
+    """A number is refused by its name, its value is not shown, and the files that are there stay."""
+    with mounted({"a": "old"}) as mount:
+        with pytest.raises(TypeError, match=r"^the content of b is of the type int, and files hold text or bytes$"):
+            mount.swap({"a": "new", "b": 5432})  # type: ignore[dict-item]
+        assert {entry.name: entry.read_text() for entry in mount.path.glob("[a-z]*")} == {"a": "old"}
+
+
 def test_settings_read_a_mount_and_see_its_swap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mount is made where the settings look for it, they see what it is swapped for, and it is gone afterwards."""
     monkeypatch.chdir(tmp_path)
@@ -201,6 +209,15 @@ def test_a_name_that_no_env_file_can_hold_is_refused(name: str) -> None:
     """A name that would be read as something else is refused."""
     with pytest.raises(ValueError, match="cannot be a name in an env file"), dotenv({name: "v"}):
         pass
+
+
+def test_a_value_that_no_env_file_can_hold_is_refused(tmp_path: Path) -> None:
+    """A number is refused by its name, its value is not shown, and no file is made."""
+    values: dict[str, str] = {"A": "1", "B": 5432}  # type: ignore[dict-item]
+    refused = pytest.raises(TypeError, match=r"^the value of B is of the type int, and env files hold text alone$")
+    with refused, dotenv(values, tmp_path / ".env"):
+        pass
+    assert not (tmp_path / ".env").exists()
 
 
 # All of them.

@@ -196,6 +196,19 @@ def test_who_guards_a_test_refuses_what_would_be_fetched(store: Store) -> None:
     assert (store.asked, store.closed) == ([], 0)
 
 
+def test_who_guards_a_test_refuses_before_an_sdk_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that may not fetch is told that, and not to install what it would not need; a class's mistake is told as it is."""
+    for name in ("hvac", "hvac.adapters"):
+        monkeypatch.setitem(sys.modules, name, None)
+    refused = Failure("unconfigured", "not in this test")
+    settings_class = settings_of({"a": "vault://secret/a", "b": "nobody://b"})
+    with guarded(lambda references: dict.fromkeys(references, refused)), pytest.raises(ConfigError) as caught:
+        validate(settings_class)
+    told = {problem.field: problem.message for problem in caught.value.problems}
+    assert told["a"] == "not in this test"
+    assert told["b"] != "not in this test"
+
+
 def given(answer: Any) -> dict[str, str]:
     """The kind of problem that a provider's answer becomes, whatever it is made of."""
 

@@ -2,8 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
-from types import FunctionType
+from functools import partial, wraps
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
@@ -63,7 +63,7 @@ def override(
 
     Raises:
         ValueError: There is no such field, or its value is not valid. Nothing is changed.
-        TypeError: It is no settings class, or what is decorated is a generator.
+        TypeError: It is no settings class, or what is decorated is a generator or no function, as a fixture of pytest's.
     """
     owner = check_class(class_of_handle(settings_class) or settings_class, "override")
     given = {**values, **fields}
@@ -135,13 +135,20 @@ class Override:
     def _around_tests(self, owner: Any) -> Any:
         for name in dir(owner):
             test = inspect.getattr_static(owner, name)
-            if name.startswith("test") and isinstance(test, FunctionType):
+            if name.startswith("test") and isinstance(getattr(test, "__func__", test), FunctionType):
                 setattr(owner, name, self._around(test))
         return owner
 
     def _around(self, function: Any) -> Any:
+        if isinstance(function, (staticmethod, classmethod)):
+            return type(function)(self._around(function.__func__))
+        if not isinstance(function, (FunctionType, MethodType, BuiltinFunctionType, partial)):
+            # What is put around a fixture of pytest's, say, is no fixture any more.
+            kind = type(function).__name__
+            raise TypeError(f"override decorates functions and classes, and no {kind}; write it below that decorator")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(f"{function.__qualname__} is a generator, whose body runs later: write `with override(…)` in it")
+            name = getattr(function, "__qualname__", repr(function))
+            raise TypeError(f"{name} is a generator, whose body runs later: write `with override(…)` in it")
         if inspect.iscoroutinefunction(function):
 
             @wraps(function)

@@ -108,12 +108,17 @@ class Mount:
             files: Names, which may have directories in them, and contents.
 
         Raises:
+            TypeError: A content is neither text nor bytes. Nothing has been changed.
             ValueError: A name leads out of the directory, or begins with ``..``. Nothing has been changed.
         """
-        for name in files:
+        kinds: dict[str, type] = {name: type(content) for name, content in files.items()}
+        for name, kind in kinds.items():
             if any(part in ("", ".") or part.startswith("..") for part in name.split("/")):
                 files = {}  # the error is not to lead to the contents
                 raise ValueError(f"{name!r} is no name of a file in a mounted directory")
+            if not issubclass(kind, Content):
+                files = {}
+                raise TypeError(f"the content of {name} is of the type {kind.__name__}, and files hold text or bytes")
         data = self.path / "..data"
         before = data.resolve() if data.is_symlink() else None
         generation = Path(tempfile.mkdtemp(prefix="..generation_", dir=self.path))
@@ -151,7 +156,7 @@ def mounted(files: Mapping[str, Content], path: str | os.PathLike[str] | None = 
 
     Raises:
         FileExistsError: There is something at the path.
-        ValueError: As `Mount.swap`.
+        TypeError, ValueError: As `Mount.swap`.
     """
     with tempfile.TemporaryDirectory(prefix="confguard-") as folder:
         root = Path(path) if path is not None else Path(folder).resolve() / "mounted"
@@ -175,6 +180,7 @@ def dotenv(content: Mapping[str, str] | str, path: str | os.PathLike[str] | None
 
     Raises:
         FileExistsError: There is something at the path.
+        TypeError: A value is no text.
         ValueError: A name that no env file can hold.
     """
     text = content if isinstance(content, str) else "".join(map(_assignment, content.items()))
@@ -194,10 +200,12 @@ _TOLD = re.compile(r"\\|\$(?=\{)|[\"\r\n]")
 _TOLD_AS = {"\\": r"${:-\}", "$": "${:-$}", '"': r"\"", "\r": r"\r", "\n": r"\n"}
 
 
-def _assignment(variable: tuple[str, str]) -> str:
+def _assignment(variable: tuple[str, object]) -> str:
     name, value = variable
     if not re.fullmatch(r"[^\s=#'\"\ufeff][^\s=#]*", name):
         raise ValueError(f"{name!r} cannot be a name in an env file")
+    if not isinstance(value, str):
+        raise TypeError(f"the value of {name} is of the type {type(value).__name__}, and env files hold text alone")
     quoted = value if _PLAIN.fullmatch(value) else '"' + _TOLD.sub(lambda found: _TOLD_AS[found[0]], value) + '"'
     return f"{name}={quoted}\n"
 
