@@ -79,6 +79,15 @@ def render_text(problems: Sequence[Problem], *, budget: int = BUDGET, paint: Cal
         shown -= 1
 
 
+def headline(problems: Sequence[Problem]) -> str:
+    """The first problem by its name, and how many there are beside it: a line for what shows no more of an error."""
+    if not problems:
+        return ""
+    more = len(problems) - 1
+    first = f"{_short(printable(problems[0].field) or _class_name(problems[0]))}: {_kind(problems[0])}"
+    return f"{first}, and {more} problem{'' if more == 1 else 's'} more" if more else first
+
+
 def render_github(problems: Sequence[Problem]) -> str:
     """The report as workflow commands of GitHub, which makes an annotation of each, and the summary."""
     commands: list[str] = []

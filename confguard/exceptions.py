@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from confguard._blocked import ResponseBlockedError
 from confguard._problem import Problem, by_weight
-from confguard._report import render_text
+from confguard._report import BUDGET, headline, render_text
 
 __all__ = ["ConfigError", "ResponseBlockedError"]
 
@@ -17,7 +17,8 @@ __all__ = ["ConfigError", "ResponseBlockedError"]
 class ConfigError(Exception):
     """The settings cannot be loaded.
 
-    Its text is the report for a person; code and tests read `problems`. It holds no secret, no input and no other exception.
+    Its text is the first problem in a line, and the report for a person; code and tests read `problems`. It holds no secret, no
+    input and no other exception.
 
     Attributes:
         problems: All that is wrong, most serious first.
@@ -28,5 +29,6 @@ class ConfigError(Exception):
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        # A traceback prints the class's name before the text: the report starts on a line of its own.
-        return "\n\n" + render_text(self.problems)
+        # Lists of failed tests and of errors show the first line alone. The report stands below it, as the command prints it.
+        first = headline(self.problems)
+        return f"{first}\n\n{render_text(self.problems, budget=BUDGET - len(first.encode()) - 2)}"

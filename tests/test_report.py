@@ -47,7 +47,9 @@ def test_a_report_reads_as_a_person_needs_it() -> None:
             ),
         ]
     )
-    assert str(error).strip("\n").splitlines() == [
+    assert str(error).splitlines() == [
+        "secret_key: denied, and 1 problem more",  # for lists of errors, which show no more
+        "",
         "secret_key       denied",
         "    vault secret/myservice: 403, denied (or it does not exist)",
         "    asked      vault secret/myservice#/secret_key",

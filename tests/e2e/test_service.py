@@ -63,7 +63,8 @@ def test_the_service_refuses_with_the_same_report(service: Service, bao: OpenBao
     service.break_in_four_ways(bao)
     started = service.start()
     assert (started.returncode, started.stdout) == (1, "")
-    assert started.stderr.endswith(f"confguard.exceptions.ConfigError: \n\n{service.check().stdout}")
+    first = "stripe_key: denied, and 3 problems more"
+    assert started.stderr.endswith(f"confguard.exceptions.ConfigError: {first}\n\n{service.check().stdout}")
 
 
 def _denied(service: Service, bao: OpenBao) -> None:
