@@ -243,9 +243,15 @@ def test_a_failure_is_told_as_the_provider_gave_it(retry_after: float | None) ->
 
 @pytest.mark.parametrize("found", [{"value": 5}, {"value": None}, {"version": 7}])
 def test_a_value_that_is_neither_text_nor_bytes_is_a_defect(found: Mapping[str, Any]) -> None:
-    """So is a version that is no text."""
+    """So is a version that is no text; the other answers of the same batch are taken."""
     made: Any = Found
     assert given(made(**{"value": "x", **found})) == {"a": "defect"}
+
+    class Giving(Store):
+        def fetch(self, refs: Sequence[Reference], *, deadline: Deadline) -> Any:
+            return {ref: made(**{"value": "long enough", **(found if ref.path == "a" else {})}) for ref in refs}
+
+    assert kinds_of(settings_of({"a": "store://a", "b": "store://b"}, Giving())) == {"a": "defect"}
 
 
 @pytest.mark.parametrize(
