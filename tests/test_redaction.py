@@ -425,3 +425,9 @@ def test_shows_and_pickles_nothing() -> None:
     for thing in (redactor, stream, finder, redactor.known()):
         with pytest.raises(TypeError, match="cannot"):
             pickle.dumps(thing)
+
+
+def test_what_stands_beside_a_secret_stays_as_it_is() -> None:
+    """Half of a surrogate pair, as a file name that is no UTF-8 has it, is no reason to fail or to change it."""
+    secret = secrets.token_urlsafe()
+    assert knowing(secret).redact(f"\ud83d {secret} \udcff") == "\ud83d [redacted:field0] \udcff"

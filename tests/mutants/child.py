@@ -29,8 +29,8 @@ ROOT = Path(__file__).parent.parent.parent
 TESTS = [
     f"tests/test_{name}.py"
     for name in """
-    bindings conflicts fuzz given lazy merging misnamed mistakes outside plain plan precedence redaction resolver rules together
-    unknown validate
+    bindings conflicts fuzz given lazy merging misnamed mistakes outside override plain plan precedence redaction resolver rules
+    together unknown validate
     """.split()  # noqa: SIM905 - a list of words is easier to read so
 ]
 _PATIENCE = 3, 10.0
