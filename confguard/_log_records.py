@@ -7,6 +7,7 @@ from threading import local
 from typing import Any, TypeGuard
 from weakref import ref
 
+from confguard._known import Known
 from confguard._redaction import redactor
 from confguard._walk import clean_exception, scrub
 
@@ -25,9 +26,9 @@ _REMEMBERED = 8
 
 
 class _Done(local):
-    """The last records that this thread has redacted; replaced, never changed, since another may come in while it is read."""
+    """The last records that this thread has redacted, and all of what: replaced, never changed, since another may come in."""
 
-    records: tuple[Callable[[], object], ...] = ()
+    last: tuple[Known | None, tuple[Callable[[], object], ...]] = None, ()
 
 
 _done = _Done()
@@ -41,16 +42,20 @@ def redact_record(record: logging.LogRecord) -> None:
     record that cannot be redacted loses what it holds.
     """
     try:
+        known = redactor.known()
         _redact_message(record)
         _redact_rest(record)
     except Exception as exc:  # noqa: BLE001 - a log call must not fail, and what was not looked into must not be given away
         _blank(record, type(exc).__qualname__)
-    _done.records = (ref(record), *_done.records[: _REMEMBERED - 1])
+    else:
+        before, records = _done.last
+        _done.last = known, (ref(record), *(records[: _REMEMBERED - 1] if before is known else ()))
 
 
 def redact_once(record: logging.LogRecord) -> None:
-    """The same, unless it is one of the records that this thread did last."""
-    if all(seen() is not record for seen in _done.records):
+    """The same, unless it is one of the records that this thread did last, and nothing was learned since."""
+    known, records = _done.last
+    if all(seen() is not record for seen in records) or known is not redactor.known():
         redact_record(record)
 
 

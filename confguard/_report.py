@@ -84,7 +84,7 @@ def headline(problems: Sequence[Problem]) -> str:
     if not problems:
         return ""
     more = len(problems) - 1
-    first = f"{_short(printable(problems[0].field) or _class_name(problems[0]))}: {_kind(problems[0])}"
+    first = f"{_name(problems[0])}: {_kind(problems[0])}"
     return f"{first}, and {more} problem{'' if more == 1 else 's'} more" if more else first
 
 
@@ -180,6 +180,11 @@ def _summary(problems: Sequence[Problem]) -> str:
     return f"{_short(', '.join(names))}: {counts} ({_short(', '.join(dict.fromkeys(modules)))})" if classes else counts
 
 
+def _name(problem: Problem) -> str:
+    """The field, or the class where the problem is of none."""
+    return _short(printable(problem.field) or _class_name(problem))
+
+
 def _class_name(problem: Problem) -> str:
     return problem.settings_class.partition(":")[2]
 
@@ -189,7 +194,7 @@ def _names(problems: Sequence[Problem], room: int) -> Iterator[str]:
     by_kind: dict[str, list[str]] = {}
     left = len(problems)
     for problem in problems:
-        name = _short(printable(problem.field) or _class_name(problem))
+        name = _name(problem)
         room -= len(name.encode()) + 2
         if room < 0:
             break

@@ -366,6 +366,20 @@ def test_records_that_cross_its_way_do_not_have_a_record_redacted_again() -> Non
 
 
 @pytest.mark.usefixtures("installed")
+def test_a_record_that_was_kept_is_redacted_of_what_was_learned_since(out: Out) -> None:
+    """A handler that buffers gives records on later: what has become a secret meanwhile is hidden, in the newest of them too."""
+    late = secrets.token_urlsafe(18)
+    logger = logging.Logger("alone")
+    buffering = logging.handlers.MemoryHandler(10, target=logging.StreamHandler(out))
+    logger.addHandler(buffering)
+    for number in range(3):
+        logger.warning("%d: got %s", number, late)
+    redaction.redactor.learn(late, "late")
+    buffering.flush()
+    assert out.getvalue().splitlines() == [f"{number}: got [redacted:late]" for number in range(3)]
+
+
+@pytest.mark.usefixtures("installed")
 def test_a_number_that_is_a_secret_does_not_spoil_the_message(out: Out) -> None:
     """Where a mask does not fit the format, the message stands alone."""
     redaction.redactor.learn("4815162342", "pin")
