@@ -42,6 +42,7 @@ class FaultProxy:
         self.connections = 0
         self._server_port = port
         self._listener = socket.create_server(("127.0.0.1", listen), backlog=128)
+        self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -57,23 +58,35 @@ class FaultProxy:
         self._loop.close()
 
     async def _serve(self) -> None:
-        tasks: set[asyncio.Task[None]] = set()
+        loop = asyncio.get_running_loop()
+        connections: set[asyncio.Task[None]] = set()
 
-        def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Not by `asyncio.start_server`: when that is closed, it forgets what it has just accepted, and leaves the sockets open.
+        def accept() -> None:
+            try:
+                client, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return  # it has left already
             self.connections += 1
-            # asyncio does so where a socket names its protocol, which one of `create_server` does not: the last of several short
-            # replies would wait for the client's delayed acknowledgement, some 40 ms.
-            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            tasks.add(asyncio.create_task(self._connection(reader, writer)))
+            client.setblocking(False)
+            # The last of several short replies would wait for the client's delayed acknowledgement, some 40 ms.
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = asyncio.create_task(self._connection(client))
+            connections.add(connection)
+            connection.add_done_callback(connections.discard)
 
-        server = await asyncio.start_server(accepted, sock=self._listener)
+        loop.add_reader(self._listener, accept)
         await self._stop.wait()
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        loop.remove_reader(self._listener)
+        self._listener.close()
+        await asyncio.sleep(0)  # a task that is cancelled before its first step closes nothing
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+        await asyncio.sleep(0)  # a transport lets go of its socket in the loop's next round
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connection(self, client: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=client)
         ends = [writer]
         try:
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
@@ -91,8 +104,16 @@ class FaultProxy:
         except OSError:
             pass  # the server is not there; closing tells the client so
         finally:
+            await self._close(ends)
+
+    async def _close(self, ends: list[asyncio.StreamWriter]) -> None:
+        for end in ends:
+            end.transport.abort() if self.mode == "reset" or self._stop.is_set() else end.close()
+        try:
+            await asyncio.gather(*(end.wait_closed() for end in ends), return_exceptions=True)
+        finally:
             for end in ends:
-                end.transport.abort() if self.mode == "reset" else end.close()
+                end.transport.abort()  # what a client does not read is not waited for when the proxy stops
 
     async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(65536):
