@@ -30,7 +30,10 @@ class Walk(Protocol):
 
 
 class RedactedError(Exception):
-    """Stands for an exception that cannot be copied without what it holds; its text names the type and is redacted."""
+    """Stands for an exception that cannot be copied without what it holds; its text names the type and is redacted.
+
+    In a group, or as a cause, it also stands for one that lies too deep in a structure, and its text says so.
+    """
 
 
 def attempted(call: Callable[[], T]) -> T | None:
@@ -59,7 +62,7 @@ def copied_exception(walk: Walk, value: BaseException, depth: int) -> BaseExcept
 
 def _group(walk: Walk, value: BaseExceptionGroup[Any], depth: int) -> BaseException:
     """A group with clean exceptions in it; a plain one where its class wants to be made otherwise."""
-    inner: list[Any] = [_linked(walk, each, depth) or _stand_in(walk, each) for each in value.exceptions]
+    inner: list[Any] = [_linked(walk, each, depth) for each in value.exceptions]
     message = walk.text(value.message)
     made = attempted(partial(type(value), message, inner))
     if made is not None and type(made) is type(value):
@@ -110,8 +113,9 @@ def _link(walk: Walk, made: BaseException, value: BaseException, depth: int) -> 
 
 
 def _linked(walk: Walk, value: BaseException | None, depth: int) -> BaseException | None:
-    made = walk.of(value, depth)
-    return made if isinstance(made, BaseException) else None
+    """The copy of an exception that another leads to; where a text stands in for it, an exception that says it."""
+    made: BaseException | str | None = walk.of(value, depth)
+    return RedactedError(made) if isinstance(made, str) else made
 
 
 def _stand_in(walk: Walk, value: BaseException) -> RedactedError:

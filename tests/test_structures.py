@@ -269,11 +269,28 @@ def test_a_long_chain_of_causes_is_cut(own: Redactor) -> None:
         error, before = ValueError("again"), error
         error.__context__ = before
     clean: BaseException | None = scrub(error, own)
-    length = 0
+    texts = []
     while clean is not None:
-        assert CANARY not in str(clean)
-        clean, length = clean.__context__, length + 1
-    assert length == DEEPEST
+        texts.append(str(clean))
+        clean = clean.__context__
+    assert texts == ["again"] * DEEPEST + [LEFT_OUT]
+
+
+@pytest.mark.parametrize("wrap", [lambda error: ExceptionGroup("many", [error]), lambda error: _caused(error)])
+def test_an_exception_that_lies_too_deep_says_so(wrap: Callable[[Exception], Exception], own: Redactor) -> None:
+    """Below 50 levels an exception stands for what is left out of groups and of causes, and its text tells that."""
+    error: Exception = ValueError(CANARY)
+    for _ in range(60):
+        error = wrap(error)
+    clean = scrub(error, own)
+    assert not shows(clean)
+    assert LEFT_OUT in list(leaves(clean))
+
+
+def _caused(error: Exception) -> Exception:
+    made = ValueError("of another")
+    made.__cause__ = error
+    return made
 
 
 @pytest.mark.parametrize(
