@@ -131,6 +131,7 @@ class Deadline:
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._cut = False
+        self._closed = False
         self.seconds = seconds
 
     def remaining(self) -> float:
@@ -145,14 +146,18 @@ class Deadline:
     def watch(self, sock: socket.socket) -> None:
         """Shut this connection down when the time is over.
 
-        A duplicate of the descriptor is kept, so that the connection stays known after TLS has taken the socket over.
+        A duplicate of the descriptor is kept, so that the connection stays known after TLS has taken the socket over. Not once
+        the load has ended: a thread that nobody waits for any more may connect as late as that.
         """
         duplicate = sock.dup()
         with self._lock:
-            self._sockets.append(duplicate)
-            late = self._cut
+            late, kept = self._cut, not self._closed
+            if kept:
+                self._sockets.append(duplicate)
         if late:
             _shut_down(duplicate)
+        if not kept:
+            duplicate.close()
 
     def cut(self) -> None:
         """End every watched connection now. The core calls it when the time is over."""
@@ -165,6 +170,7 @@ class Deadline:
     def close(self) -> None:
         """Give the watched descriptors back. The core calls it when the load ends."""
         with self._lock:
+            self._closed = True
             sockets, self._sockets = self._sockets, []
         for sock in sockets:
             sock.close()

@@ -1,5 +1,6 @@
 """Fetching: side by side, under one deadline, with threads that hold nothing up."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -427,6 +428,31 @@ def test_fan_out_gives_what_it_has_at_the_deadline() -> None:
     results = fan_out(call, ["fast", "slow"], deadline=deadline)
     release.set()
     assert results == {"fast": Found("fast"), "slow": deadline.failure("slow")}
+
+
+def _descriptors(sock: socket.socket) -> int:
+    """How many descriptors of this process are of a socket."""
+    this = f"socket:[{os.fstat(sock.fileno()).st_ino}]"
+    return sum(os.path.lexists(entry) and str(entry.readlink()) == this for entry in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_deadline_that_is_closed_keeps_no_descriptor(cut: bool) -> None:
+    """A thread that was left behind connects after its load: nothing is kept, and what was cut before is shut down at once."""
+    deadline = Deadline(10)
+    if cut:
+        deadline.cut()
+    deadline.close()
+    left, right = socket.socketpair()
+    with left, right:
+        deadline.watch(left)
+        assert _descriptors(left) == 1
+        right.setblocking(False)
+        if cut:
+            assert right.recv(1) == b""
+        else:
+            left.sendall(b"x")
+            assert right.recv(1) == b"x"
 
 
 def test_a_deadline_ends_a_blocked_read() -> None:
