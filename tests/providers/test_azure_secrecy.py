@@ -4,8 +4,8 @@ import gc
 import http.client
 import logging
 import secrets
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType, TracebackType
 
 import pytest
 
@@ -76,21 +76,21 @@ def test_the_redactor_knows_all_of_them(in_azure: AzureDouble, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("mode", ["pass", "reset", "truncate"])
-def test_no_exception_of_the_sdk_stays_alive(azure: AzureDouble, mode: Mode) -> None:
+def test_no_exception_of_the_sdk_stays_alive(azure: AzureDouble, mode: Mode, until: Callable[..., bool]) -> None:
     """Exceptions, and with them the frames that hold the token, are gone when the load is over."""
     run_one(direct(azure))
     gc.collect()
     before = {id(thing) for thing in gc.get_objects()}
+
+    def left() -> set[str]:
+        gc.collect()
+        new = [thing for thing in gc.get_objects() if id(thing) not in before and isinstance(thing, BaseException)]
+        modules = {type(thing).__module__.partition(".")[0] for thing in new}
+        return modules & {"azure", "msal", "requests", "urllib3", "http", "ssl", "confguard_azure"}
+
     with FaultProxy(azure.port, mode) as proxy:
         run(direct(azure, proxy.port), f"{SHOP}api-key", f"{SHOP}none")
-    gc.collect()
-    left = [
-        thing
-        for thing in gc.get_objects()
-        if id(thing) not in before and isinstance(thing, BaseException | TracebackType | FrameType)
-    ]
-    modules = {type(thing).__module__.partition(".")[0] for thing in left if isinstance(thing, BaseException)}
-    assert not modules & {"azure", "msal", "requests", "urllib3", "http", "ssl", "confguard_azure"}
+    assert until(lambda: not left()), left()  # the server's own threads may still be at one of theirs
 
 
 def test_misplaced_secrets_are_not_shown(in_azure: AzureDouble, monkeypatch: pytest.MonkeyPatch) -> None:
